@@ -1,0 +1,16 @@
+#include "base/sha256.hpp"
+
+#include <sha256.h>
+
+#include <array>
+#include <cstdint>
+
+namespace gpuhost {
+
+std::string sha256(std::string_view data) {
+  std::array<char, SHA256_DIGEST_STRING_LENGTH> digits{};
+  ::SHA256Data(reinterpret_cast<const std::uint8_t*>(data.data()), data.size(), digits.data());
+  return {digits.data()};
+}
+
+}  // namespace gpuhost

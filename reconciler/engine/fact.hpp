@@ -1,0 +1,27 @@
+#pragma once
+
+#include <compare>
+#include <string>
+
+namespace gpuhost {
+
+/// Something that can be true of a host: subject "module/nvidia", state "loaded". Kinds meet in facts and nowhere
+/// else; the words of each kind stand in its header.
+struct Fact {
+  std::string subject;
+  std::string state;
+  auto operator<=>(const Fact&) const = default;
+  [[nodiscard]] std::string to_string() const { return subject + " " + state; }
+};
+
+/// Whether a fact is true of the host as it was observed.
+struct Truth {
+  enum class Value { no, yes, unknown };
+  Value value = Value::no;
+  std::string reason = {};  ///< why it cannot be told; for unknown only
+
+  [[nodiscard]] static Truth of(bool holds) { return {holds ? Value::yes : Value::no}; }
+  [[nodiscard]] static Truth unknown(std::string why) { return {Value::unknown, std::move(why)}; }
+};
+
+}  // namespace gpuhost

@@ -1,0 +1,146 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.hpp"
+#include "base/result.hpp"
+#include "engine/fact.hpp"
+#include "engine/ownership.hpp"
+#include "engine/policy.hpp"
+#include "engine/step.hpp"
+#include "host/host.hpp"
+
+namespace gpuhost {
+
+/// One managed field, held against the host. What `verify` prints, and what a plan has for every difference.
+struct Finding {
+  enum class Verdict {
+    in_sync,
+    differs,
+    pending_reboot,  ///< staged as desired, true after the next boot
+    unknown,
+  };
+  std::string address;
+  Verdict verdict = Verdict::in_sync;
+  Json desired;
+  Json observed;            ///< null: absent; for boot-scoped fields {running, next_boot}
+  std::string reason = {};  ///< for unknown: why, and what to do; else a remark
+  /// For unknown: it would be readable with more permission (verify then ends with 77, else with 69).
+  bool permission = false;
+};
+
+[[nodiscard]] std::string_view to_string(Finding::Verdict verdict);
+
+/// Something to tell the reader of the plan.
+struct Note {
+  enum class Severity { info, warning, error };
+  Severity severity = Severity::info;
+  std::string address;
+  std::string message;
+  std::string advice = {};
+};
+
+/// What is there and left as it is.
+struct Unmanaged {
+  std::string address;
+  std::string note;
+};
+
+/// What one kind says about one round.
+struct Proposal {
+  std::vector<Step> steps;
+  std::vector<Finding> findings;
+  std::vector<Unmanaged> unmanaged;
+  std::vector<Note> notes;
+};
+
+/// One way to make a wanted fact true for as long as somebody needs it.
+struct Offer {
+  /// Facts that make the wanted one true, or that `acquire` needs: one for each holder of a GPU, say.
+  std::vector<Fact> needs;
+  /// Makes it true (and lists it in `provides`); undone by `release`. Both, or neither when `needs` alone suffice.
+  std::optional<Step> acquire = {};
+  std::optional<Step> release = {};
+};
+
+/// What a kind saw of the host. Each kind has its own type behind it.
+class Observation {
+ public:
+  virtual ~Observation() = default;
+  /// For `observe`: what was seen, unknown parts as {"unknown": reason}.
+  [[nodiscard]] virtual Json describe() const = 0;
+};
+
+/// What planning may know beside the observation. Values only: planning cannot touch the host.
+struct PlanInput {
+  std::string document;  ///< name of the document
+  const Ownership& owned;
+  const Policy& policy;
+  bool running = true;  ///< HostView::running
+};
+
+/// One kind of managed thing, bound to what one document says of it. Implemented under kinds/.
+class Kind {
+ public:
+  virtual ~Kind() = default;
+  [[nodiscard]] virtual std::string_view name() const = 0;
+
+  /// Looks at the host. Never fails as a whole: a part that cannot be read is unknown, with the reason.
+  [[nodiscard]] virtual std::unique_ptr<const Observation> observe(const HostView& host) const = 0;
+
+  /// Compares, and proposes steps in no particular order. Pure.
+  [[nodiscard]] virtual Proposal plan(const Observation& seen, const PlanInput& input) const = 0;
+
+  /// Whether the fact is true now; nothing if it is not a fact of this kind.
+  [[nodiscard]] virtual std::optional<Truth> holds(const Fact& fact, const Observation& seen) const;
+
+  /// Ways to make a fact true that no step provides; none if it is not this kind's.
+  [[nodiscard]] virtual std::vector<Offer> offer(const Fact& fact, const Observation& seen) const;
+
+  /// What to tell the user who needs a fact of this kind that nothing provides; empty if there is nothing to say.
+  [[nodiscard]] virtual std::string advice(const Fact& fact) const;
+
+  /// Whether the action's goal is reached on the host as it is now. An error: it cannot be told.
+  [[nodiscard]] virtual Result<bool> satisfied(const StepAction& action, const HostView& host) const = 0;
+
+  /// Does it. Must be safe to run again after a crash. The executor reads back with satisfied().
+  virtual Result<void> run(const StepAction& action, Host& host) const = 0;
+};
+
+/// Spares a kind the cast from Observation to its own State. `State` has `Json describe() const`.
+template <class State>
+class KindOver : public Kind {
+ public:
+  [[nodiscard]] std::unique_ptr<const Observation> observe(const HostView& host) const final {
+    return std::make_unique<Seen>(look(host));
+  }
+  [[nodiscard]] Proposal plan(const Observation& seen, const PlanInput& input) const final {
+    return plan_from(state_of(seen), input);
+  }
+  [[nodiscard]] std::optional<Truth> holds(const Fact& fact, const Observation& seen) const final {
+    return holds_in(fact, state_of(seen));
+  }
+  [[nodiscard]] std::vector<Offer> offer(const Fact& fact, const Observation& seen) const final {
+    return offer_from(fact, state_of(seen));
+  }
+
+ protected:
+  [[nodiscard]] virtual State look(const HostView& host) const = 0;
+  [[nodiscard]] virtual Proposal plan_from(const State& state, const PlanInput& input) const = 0;
+  [[nodiscard]] virtual std::optional<Truth> holds_in(const Fact&, const State&) const { return std::nullopt; }
+  [[nodiscard]] virtual std::vector<Offer> offer_from(const Fact&, const State&) const { return {}; }
+
+ private:
+  struct Seen final : Observation {
+    explicit Seen(State seen) : state(std::move(seen)) {}
+    [[nodiscard]] Json describe() const override { return state.describe(); }
+    State state;
+  };
+  static const State& state_of(const Observation& seen) { return static_cast<const Seen&>(seen).state; }
+};
+
+}  // namespace gpuhost

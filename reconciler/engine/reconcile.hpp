@@ -1,0 +1,58 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "engine/executor.hpp"
+#include "engine/planner.hpp"
+#include "engine/reporter.hpp"
+
+namespace gpuhost {
+
+/// A document, ready to be held against a host.
+struct Desired {
+  std::string name;
+  std::string sha256;
+  Policy policy;
+  Kinds kinds;
+};
+
+/// One observation of the host and the plan that follows from it. Errors: the ownership record cannot be used.
+[[nodiscard]] Result<Plan> plan_once(const Desired& desired, const HostView& host);
+
+struct RunOptions {
+  ExecutorOptions executor;
+  /// Restarts the host. Given only if the user asked for it; used only if the policy allows it. Returns when the host
+  /// is up again, or, on the live host, when the restart is under way; then `resumes` is false.
+  std::function<Result<void>()> reboot = {};
+  bool resumes = false;
+  unsigned round_limit = 8;  ///< rounds in one phase
+};
+
+struct RunReport {
+  enum class Result {
+    converged,
+    reboot_required,
+    refused,      ///< not applyable; nothing was done
+    failed,       ///< a step failed; `held` says what holds
+    interrupted,  ///< ended at a safe point
+  };
+  Result result = Result::converged;
+  bool changed = false;
+  unsigned rounds = 0;
+  Plan last;                        ///< of the last look at the host: what is left
+  std::vector<std::string> errors;  ///< "address: what failed, why, what to do"
+  std::vector<std::string> held;    ///< titles of the steps that were done
+};
+
+[[nodiscard]] std::string_view to_string(RunReport::Result result);
+
+/// Rounds of observe, plan, execute, until the plan is empty, blocked, or the limit is met. `approved` is the plan the
+/// user has seen: no later round or phase does more than it shows. Errors: the host is no longer as in `approved`
+/// before the first step (stale), or its records cannot be used.
+[[nodiscard]] Result<RunReport> reconcile(const Desired& desired, const Plan& approved, Host& host, Reporter& reporter,
+                                          const RunOptions& options);
+
+}  // namespace gpuhost

@@ -1,0 +1,21 @@
+#pragma once
+
+#include "base/result.hpp"
+#include "engine/plan.hpp"
+
+namespace gpuhost {
+
+/// What a run tells the world while it goes on. Calls come one at a time, from any thread.
+class Reporter {
+ public:
+  virtual ~Reporter() = default;
+  virtual void planned(const Plan& plan, unsigned round) = 0;
+  virtual void started(const PlannedStep& step) = 0;
+  virtual void finished(const PlannedStep& step) = 0;
+  virtual void errored(const PlannedStep& step, const Error& error) = 0;
+  /// The phase is done; what follows needs a reboot. `rebooting`: it happens now.
+  virtual void barrier(const Plan& plan, bool rebooting) = 0;
+  virtual void verified(const Plan& outcome) = 0;
+};
+
+}  // namespace gpuhost

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "document/diagnostics.hpp"
+#include "engine/reconcile.hpp"
+
+namespace gpuhost {
+
+/// A part of the contract that this version accepts and cannot apply yet.
+struct Unsupported {
+  std::string key;    ///< "gpus[left].vgpus"
+  std::string place;  ///< "host.yaml:12:5"
+};
+
+/// What the files of one -f say together.
+struct DecodedDocument {
+  Desired desired;
+  std::vector<std::string> hosts;  ///< metadata.hosts; empty: any host
+  std::vector<Unsupported> unsupported;
+  /// Scalars that a later file with `overrides: true` replaced: "policy.disruption: none (a.yaml:3:5) → …".
+  std::vector<std::string> overridden;
+};
+
+/// Decodes and merges the sources, which are `diagnostics`' own, in order. Nothing on any problem; all problems of all
+/// sources are then in `diagnostics`.
+[[nodiscard]] std::optional<DecodedDocument> decode_document(Diagnostics& diagnostics);
+
+/// The kinds with nothing desired, for `observe` and `export`: they look at all they know of.
+[[nodiscard]] Kinds all_kinds();
+
+}  // namespace gpuhost
