@@ -22,7 +22,8 @@ class Observed {
   };
 
   Observed() = default;
-  Observed(T value) : what_(std::in_place_type<T>, std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  Observed(T value)
+      : what_(std::in_place_type<T>, std::move(value)) {}  // NOLINT(google-explicit-constructor)
   [[nodiscard]] static Observed absent() { return Observed{}; }
   [[nodiscard]] static Observed unknown(std::string reason) {
     Observed made;

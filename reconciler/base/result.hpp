@@ -23,8 +23,8 @@ enum class ErrorKind {
 
 [[nodiscard]] std::string_view to_string(ErrorKind kind);
 
-/// An expected failure, as a value. `message` is one lower-case phrase that says what failed, on which object,
-/// and why; `advice` says what to do about it and may be empty.
+/// An expected failure, as a value. `message` is one lower-case phrase that says what failed, on which
+/// object, and why; `advice` says what to do about it and may be empty.
 struct Error {
   ErrorKind kind = ErrorKind::io;
   std::string message;
@@ -34,6 +34,7 @@ struct Error {
   [[nodiscard]] bool retryable() const noexcept;
   /// The same error with what the caller was doing put before the message.
   [[nodiscard]] Error within(std::string_view context) &&;
+  bool operator==(const Error&) const = default;
 };
 
 /// A value or an Error. Derived from std::expected because that type is not nodiscard in C++23.
@@ -43,7 +44,8 @@ class [[nodiscard]] Result : public std::expected<T, Error> {
   using std::expected<T, Error>::expected;
 };
 
-[[nodiscard]] inline std::unexpected<Error> fail(ErrorKind kind, std::string message, std::string advice = {}) {
+[[nodiscard]] inline std::unexpected<Error> fail(ErrorKind kind, std::string message,
+                                                 std::string advice = {}) {
   return std::unexpected(Error{kind, std::move(message), std::move(advice)});
 }
 

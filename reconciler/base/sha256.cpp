@@ -1,9 +1,9 @@
 #include "base/sha256.hpp"
 
-#include <sha256.h>
-
 #include <array>
 #include <cstdint>
+
+#include <sha256.h>
 
 namespace gpuhost {
 

@@ -1,12 +1,11 @@
 #include "base/text.hpp"
 
-#include <fnmatch.h>
-
 #include <algorithm>
 #include <charconv>
 #include <numeric>
 
 #include <fmt/format.h>
+#include <fnmatch.h>
 
 namespace gpuhost {
 
@@ -38,9 +37,9 @@ std::size_t printable_sequence(std::string_view text) {
   if (length == 0 || first > 0xf4 || text.size() < length) return 0;
   for (std::size_t i = 1; i < length; ++i)
     if ((byte(i) & 0xc0) != 0x80) return 0;
-  if (length == 2 && first == 0xc2 && byte(1) < 0xa0) return 0;  // C1 control characters
-  if (length == 3 && first == 0xe0 && byte(1) < 0xa0) return 0;  // overlong
-  if (length == 3 && first == 0xed && byte(1) >= 0xa0) return 0; // surrogates
+  if (length == 2 && first == 0xc2 && byte(1) < 0xa0) return 0;   // C1 control characters
+  if (length == 3 && first == 0xe0 && byte(1) < 0xa0) return 0;   // overlong
+  if (length == 3 && first == 0xed && byte(1) >= 0xa0) return 0;  // surrogates
   if (length == 4 && ((first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) >= 0x90))) return 0;
   return length;
 }

@@ -20,7 +20,8 @@ namespace gpuhost {
 /// Decimal, or hexadecimal with 0x; the whole text must be the number.
 [[nodiscard]] std::optional<std::uint64_t> parse_unsigned(std::string_view text);
 /// The candidate nearest to `word` by edit distance, if near enough to be a likely typing error.
-[[nodiscard]] std::optional<std::string> suggest(std::string_view word, std::span<const std::string> candidates);
+[[nodiscard]] std::optional<std::string> suggest(std::string_view word,
+                                                 std::span<const std::string> candidates);
 /// Control characters and invalid UTF-8 as \xNN, so that text from hosts and guests cannot steer a terminal.
 [[nodiscard]] std::string escape_for_terminal(std::string_view text);
 /// Shell-style glob, as fnmatch(3) without flags.

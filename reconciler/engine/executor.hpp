@@ -3,18 +3,17 @@
 #include <atomic>
 #include <cstddef>
 #include <optional>
-#include <string>
 #include <vector>
 
-#include "engine/ownership.hpp"
+#include "base/result.hpp"
 #include "engine/plan.hpp"
-#include "engine/planner.hpp"
-#include "engine/reporter.hpp"
 
 namespace gpuhost {
 
+class StepRunner;
+
 enum class Outcome {
-  not_run,            ///< a later phase, provisional, or stopped before its turn
+  not_run,            ///< of a later phase, provisional, resting on such a step, or stopped before its turn
   already_satisfied,  ///< somebody else got there between plan and run
   done,
   failed,
@@ -34,15 +33,14 @@ struct PhaseReport {
 };
 
 struct ExecutorOptions {
-  unsigned workers = 16;  ///< steps run side by side at most; 1 runs them in plan order
+  unsigned workers = 16;  ///< steps run side by side at most; 1 runs them in plan order on the calling thread
   /// Set by the signal handler: nothing new starts; running steps and owed releases finish.
   const std::atomic<bool>* interrupted = nullptr;
 };
 
-/// Runs one phase: independent steps side by side, one at a time in each lane, each checked before and read back
-/// after. After a failure nothing new starts but the releases of brackets that were acquired. Records ownership after
-/// each step that claims or gives back.
-[[nodiscard]] PhaseReport execute_phase(const Plan& plan, std::size_t phase, const Kinds& kinds, Host& host,
-                                        Ownership& owned, Reporter& reporter, const ExecutorOptions& options);
+/// Runs one phase: independent steps side by side, one at a time in each lane. After a failure nothing new
+/// starts but the releases of brackets that were acquired.
+[[nodiscard]] PhaseReport execute_phase(const Plan& plan, std::size_t phase, StepRunner& runner,
+                                        const ExecutorOptions& options);
 
 }  // namespace gpuhost

@@ -2,11 +2,13 @@
 
 #include <compare>
 #include <string>
+#include <string_view>
+#include <utility>
 
 namespace gpuhost {
 
-/// Something that can be true of a host: subject "module/nvidia", state "loaded". Kinds meet in facts and nowhere
-/// else; the words of each kind stand in its header.
+/// Something that can be true of a host: subject "module/nvidia", state "loaded". Kinds meet in facts and
+/// nowhere else; the words of each kind stand in its header.
 struct Fact {
   std::string subject;
   std::string state;
@@ -16,12 +18,19 @@ struct Fact {
 
 /// Whether a fact is true of the host as it was observed.
 struct Truth {
-  enum class Value { no, yes, unknown };
+  enum class Value {
+    no,
+    yes,
+    after_boot,  ///< not yet: staged, and true after the next boot
+    unknown,
+  };
   Value value = Value::no;
   std::string reason = {};  ///< why it cannot be told; for unknown only
 
   [[nodiscard]] static Truth of(bool holds) { return {holds ? Value::yes : Value::no}; }
   [[nodiscard]] static Truth unknown(std::string why) { return {Value::unknown, std::move(why)}; }
 };
+
+[[nodiscard]] std::string_view to_string(Truth::Value value);
 
 }  // namespace gpuhost

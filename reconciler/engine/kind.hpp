@@ -56,13 +56,16 @@ struct Proposal {
   std::vector<Finding> findings;
   std::vector<Unmanaged> unmanaged;
   std::vector<Note> notes;
+  /// Staged by an earlier run: what needs one of these lies in the next phase, and no step provides it.
+  std::vector<Fact> true_at_next_boot = {};
 };
 
 /// One way to make a wanted fact true for as long as somebody needs it.
 struct Offer {
   /// Facts that make the wanted one true, or that `acquire` needs: one for each holder of a GPU, say.
   std::vector<Fact> needs;
-  /// Makes it true (and lists it in `provides`); undone by `release`. Both, or neither when `needs` alone suffice.
+  /// Makes it true (and lists it in `provides`); undone by `release`. Both, or neither when `needs` alone
+  /// suffice.
   std::optional<Step> acquire = {};
   std::optional<Step> release = {};
 };
@@ -101,7 +104,8 @@ class Kind {
   /// Ways to make a fact true that no step provides; none if it is not this kind's.
   [[nodiscard]] virtual std::vector<Offer> offer(const Fact& fact, const Observation& seen) const;
 
-  /// What to tell the user who needs a fact of this kind that nothing provides; empty if there is nothing to say.
+  /// What to tell the user who needs a fact of this kind that nothing provides; empty if there is nothing to
+  /// say.
   [[nodiscard]] virtual std::string advice(const Fact& fact) const;
 
   /// Whether the action's goal is reached on the host as it is now. An error: it cannot be told.
@@ -131,7 +135,9 @@ class KindOver : public Kind {
  protected:
   [[nodiscard]] virtual State look(const HostView& host) const = 0;
   [[nodiscard]] virtual Proposal plan_from(const State& state, const PlanInput& input) const = 0;
-  [[nodiscard]] virtual std::optional<Truth> holds_in(const Fact&, const State&) const { return std::nullopt; }
+  [[nodiscard]] virtual std::optional<Truth> holds_in(const Fact&, const State&) const {
+    return std::nullopt;
+  }
   [[nodiscard]] virtual std::vector<Offer> offer_from(const Fact&, const State&) const { return {}; }
 
  private:

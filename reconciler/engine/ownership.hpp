@@ -14,7 +14,8 @@
 
 namespace gpuhost {
 
-/// Which document set which object, to what, and what was there before. Kept in `Ownership::path` on the host.
+/// Which document set which object, to what, and what was there before. Kept in `Ownership::path` on the
+/// host.
 class Ownership {
  public:
   static constexpr const char* path = "/var/lib/gpuhost/ownership.json";

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -55,6 +56,8 @@ struct Plan {
   std::vector<Drift> drift;
   std::vector<Unmanaged> unmanaged;
   std::vector<Note> notes;
+  std::map<std::string, std::string>
+      facts;  ///< what the order rests on: "module/nvidia loaded" to yes, no, unknown
   Disruption allowed = Disruption::none;  ///< policy.disruption in force
   bool complete = true;  ///< false: a part of the host that the document names could not be read
 

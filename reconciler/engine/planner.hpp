@@ -27,12 +27,14 @@ struct PlanContext {
   const Ownership& owned;
   const Policy& policy;
   bool running = true;
-  /// Releases that the engine still owes from an earlier round: their steps are its own and not planned again.
+  /// Releases that the engine still owes from an earlier round: their steps are its own and not planned
+  /// again.
   std::vector<StepAction> owed = {};
 };
 
-/// Links the steps of all kinds by facts, adds brackets, orders, cuts into phases, and checks policy, protection and
-/// ownership. Never fails: what cannot be run is in the plan with the reason, a cycle with the names along it.
+/// Links the steps of all kinds by facts, adds brackets, orders, cuts into phases, and checks policy,
+/// protection and ownership. Never fails: what cannot be run is in the plan with the reason, a cycle with the
+/// names along it.
 [[nodiscard]] Plan make_plan(const Kinds& kinds, const Observations& seen, const PlanContext& context);
 
 }  // namespace gpuhost

@@ -9,7 +9,8 @@
 
 namespace gpuhost {
 
-/// What the document lets a run do. Plain data; the engine checks every plan against it before the first step.
+/// What the document lets a run do. Plain data; the engine checks every plan against it before the first
+/// step.
 struct Policy {
   enum class StopMethod { shutdown, managed_save };
   enum class AfterTimeout { refuse, destroy };

@@ -19,13 +19,14 @@ struct Desired {
   Kinds kinds;
 };
 
-/// One observation of the host and the plan that follows from it. Errors: the ownership record cannot be used.
+/// One observation of the host and the plan that follows from it. Errors: the ownership record cannot be
+/// used.
 [[nodiscard]] Result<Plan> plan_once(const Desired& desired, const HostView& host);
 
 struct RunOptions {
   ExecutorOptions executor;
-  /// Restarts the host. Given only if the user asked for it; used only if the policy allows it. Returns when the host
-  /// is up again, or, on the live host, when the restart is under way; then `resumes` is false.
+  /// Restarts the host. Given only if the user asked for it; used only if the policy allows it. Returns when
+  /// the host is up again, or, on the live host, when the restart is under way; then `resumes` is false.
   std::function<Result<void>()> reboot = {};
   bool resumes = false;
   unsigned round_limit = 8;  ///< rounds in one phase
@@ -49,10 +50,10 @@ struct RunReport {
 
 [[nodiscard]] std::string_view to_string(RunReport::Result result);
 
-/// Rounds of observe, plan, execute, until the plan is empty, blocked, or the limit is met. `approved` is the plan the
-/// user has seen: no later round or phase does more than it shows. Errors: the host is no longer as in `approved`
-/// before the first step (stale), or its records cannot be used.
-[[nodiscard]] Result<RunReport> reconcile(const Desired& desired, const Plan& approved, Host& host, Reporter& reporter,
-                                          const RunOptions& options);
+/// Rounds of observe, plan, execute, until the plan is empty, blocked, or the limit is met. `approved` is the
+/// plan the user has seen: no later round or phase does more than it shows. Errors: the host is no longer as
+/// in `approved` before the first step (stale), or its records cannot be used.
+[[nodiscard]] Result<RunReport> reconcile(const Desired& desired, const Plan& approved, Host& host,
+                                          Reporter& reporter, const RunOptions& options);
 
 }  // namespace gpuhost

@@ -8,7 +8,8 @@
 
 namespace gpuhost {
 
-/// The one run that may change the host. Held until destroyed, and given up by the kernel if the process dies.
+/// The one run that may change the host. Held until destroyed, and given up by the kernel if the process
+/// dies.
 class RunLock {
  public:
   struct Holder {
@@ -17,10 +18,14 @@ class RunLock {
     std::string since;  ///< RFC 3339
   };
 
-  /// Takes the lock file (made if it is missing, directories too) or yields busy with the holder's pid, verb and
-  /// time in the message. Never waits.
+  /// Takes the lock file (made if it is missing, directories too) or yields busy with the holder's pid, verb
+  /// and time in the message. Never waits.
   [[nodiscard]] static Result<RunLock> take(const std::string& path, const Holder& holder);
-  /// Who holds it now, without taking it.
+  RunLock(RunLock&&) noexcept = default;
+  RunLock& operator=(RunLock&&) noexcept = default;
+  ~RunLock();
+
+  /// Who holds it now. Asks by a shared lock, held for that moment.
   [[nodiscard]] static Result<std::optional<Holder>> holder(const std::string& path);
 
  private:

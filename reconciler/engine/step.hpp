@@ -34,8 +34,8 @@ struct Affected {
   bool operator==(const Affected&) const = default;
 };
 
-/// That the document owns an object from now on: `before` is what to give back, `applied` what it was set to. When the
-/// object is owned already, the recorded `before` stays.
+/// That the document owns an object from now on: `before` is what to give back, `applied` what it was set to.
+/// When the object is owned already, the recorded `before` stays.
 struct Claim {
   std::string address;
   Json before;
@@ -50,12 +50,13 @@ struct Step {
   std::string progress;              ///< "loading module vfio_pci": while it runs
   Json before;                       ///< null: absent
   Json after;
-  Json after_unknown = {};           ///< names in `after` that only running can tell
-  std::string explanation = {};      ///< why the step exists, if `before` and `after` do not say it
+  Json after_unknown = {};       ///< names in `after` that only running can tell
+  std::string explanation = {};  ///< why the step exists, if `before` and `after` do not say it
 
   /// True when observed: the step comes before every step that ends it (teardown).
   std::vector<Fact> needs_now = {};
-  /// True when the step runs: it comes after the step that provides it, or inside a bracket that does (build-up).
+  /// True when the step runs: it comes after the step that provides it, or inside a bracket that does
+  /// (build-up).
   std::vector<Fact> needs = {};
   std::vector<Fact> provides = {};
   std::vector<Fact> ends = {};
@@ -67,11 +68,13 @@ struct Step {
   Reversible reversible = Reversible::exact;
   /// What the step must be alone in while it runs: "boot loader", "gpu/0000:41:00.0".
   std::vector<std::string> lanes = {};
-  /// Why it cannot run, each with what to do, as far as the kind knows; the planner and the policy add theirs.
+  /// Why it cannot run, each with what to do, as far as the kind knows; the planner and the policy add
+  /// theirs.
   std::vector<std::string> blocked_by = {};
   ActionReason reason = ActionReason::desired_changed;
-  bool foreign = false;      ///< removes what gpuhost did not make
-  bool provisional = false;  ///< rests on what an earlier step creates: shown, then planned anew, never run as it is
+  bool foreign = false;  ///< removes what gpuhost did not make
+  bool provisional =
+      false;  ///< rests on what an earlier step creates: shown, then planned anew, never run as it is
   /// Only checks that the host is as it must be; changes nothing.
   bool check_only = false;
 

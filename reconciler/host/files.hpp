@@ -40,8 +40,8 @@ class FileWriter {
   virtual ~FileWriter() = default;
   /// For sysfs and procfs: the whole text in one write(2), since each write is one request to the kernel.
   virtual Result<void> write_attribute(const std::string& path, std::string_view text) = 0;
-  /// For all other files: a temporary beside it, fsync, rename, fsync of the directory. Keeps mode and owner of a
-  /// file that is replaced; a new one gets `mode`. Makes missing parent directories with mode 0755.
+  /// For all other files: a temporary beside it, fsync, rename, fsync of the directory. Keeps mode and owner
+  /// of a file that is replaced; a new one gets `mode`. Makes missing parent directories with mode 0755.
   virtual Result<void> replace(const std::string& path, std::string_view content, unsigned mode = 0644) = 0;
   /// Done when the file is not there; one that never was is no error.
   virtual Result<void> remove(const std::string& path) = 0;

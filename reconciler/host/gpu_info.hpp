@@ -16,8 +16,8 @@ struct DriverGpu {
   std::string name;    ///< product name
 };
 
-/// What only the GPU driver's library can tell. unavailable: the driver is not loaded; denied: needs root. Neither
-/// means that there are no GPUs.
+/// What only the GPU driver's library can tell. unavailable: the driver is not loaded; denied: needs root.
+/// Neither means that there are no GPUs.
 class GpuInfo {
  public:
   virtual ~GpuInfo() = default;

@@ -16,8 +16,8 @@ struct HostView {
   const ModuleReader& modules;
   const UnitReader& units;
   const Clock& clock;
-  /// False for a directory given by --root: it has files, but no kernel and no systemd of its own runs there, so that
-  /// only what the next boot will read applies to it.
+  /// False for a directory given by --root: it has files, but no kernel and no systemd of its own runs there,
+  /// so that only what the next boot will read applies to it.
   bool running = true;
 };
 

@@ -37,8 +37,8 @@ class ModuleReader {
 class ModuleWriter {
  public:
   virtual ~ModuleWriter() = default;
-  /// Loads it with its dependencies and the options of modprobe.d, as modprobe(8) does. Done when it is loaded or
-  /// built in.
+  /// Loads it with its dependencies and the options of modprobe.d, as modprobe(8) does. Done when it is
+  /// loaded or built in.
   virtual Result<void> load(const std::string& name) = 0;
   /// busy: somebody uses it. Done when it is not loaded. Never forces.
   virtual Result<void> unload(const std::string& name) = 0;

@@ -9,8 +9,8 @@
 
 namespace gpuhost {
 
-/// Reads each file at most once, so that a round sees one state of it and the host is asked once. Also the record of
-/// what a round has looked at: `observe --record` writes it out. Lives for one round.
+/// Reads each file at most once, so that a round sees one state of it and the host is asked once. Also the
+/// record of what a round has looked at: `observe --record` writes it out. Lives for one round.
 class MemoFiles final : public FileReader {
  public:
   explicit MemoFiles(const FileReader& files) : files_(files) {}

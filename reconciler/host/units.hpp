@@ -25,15 +25,16 @@ class UnitReader {
   [[nodiscard]] virtual Result<UnitState> state(const std::string& unit) const = 0;
 };
 
-/// Every call waits for the end of the systemd job (JobRemoved) or the deadline, whichever is first; a job that ends
-/// other than "done" is an error with its result and the unit's state.
+/// Every call waits for the end of the systemd job (JobRemoved) or the deadline, whichever is first; a job
+/// that ends other than "done" is an error with its result and the unit's state.
 class UnitWriter {
  public:
   virtual ~UnitWriter() = default;
   virtual Result<void> start(const std::string& unit, std::chrono::seconds limit) = 0;
   virtual Result<void> stop(const std::string& unit, std::chrono::seconds limit) = 0;
   virtual Result<void> reload(const std::string& unit, std::chrono::seconds limit) = 0;
-  /// Changes what the next boot starts, then lets systemd read its unit files again. Starts and stops nothing.
+  /// Changes what the next boot starts, then lets systemd read its unit files again. Starts and stops
+  /// nothing.
   virtual Result<void> enable(const std::string& unit) = 0;
   virtual Result<void> disable(const std::string& unit) = 0;
 };

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "engine/plan.hpp"
+
+namespace gpuhost {
+
+/// What the approved plan lets a run do: no step of a later round or phase goes beyond it.
+class Bounds {
+ public:
+  explicit Bounds(const Plan& approved);
+
+  /// Why a step may not run, for each that may not; empty if all may.
+  [[nodiscard]] std::vector<std::string> exceeded_by(const Plan& plan) const;
+
+ private:
+  struct Limit {
+    std::set<std::string> actions;
+    Disruption disruption = Disruption::none;
+    std::set<std::string> affected;
+  };
+  [[nodiscard]] std::string excess(const Step& step) const;
+
+  std::map<std::string, Limit> limits_;  ///< by address
+};
+
+/// True if both plans rest on the same observation and do the same in the same order.
+[[nodiscard]] bool same_plan(const Plan& a, const Plan& b);
+
+}  // namespace gpuhost

@@ -1,0 +1,99 @@
+#include "engine/checks.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace gpuhost {
+
+namespace {
+
+/// A guest or GPU that the step would touch although the policy protects it.
+std::optional<std::string> protected_object(const Step& step, const Policy& policy) {
+  for (const auto& affected : step.affects) {
+    if (affected.type == "vm" && policy.protected_vms.contains(affected.name)) return "VM " + affected.name;
+    if (affected.type != "gpu") continue;
+    const auto address = PciAddress::parse(affected.name);
+    if (address && policy.protected_gpus.contains(*address)) return "GPU " + affected.name;
+  }
+  return std::nullopt;
+}
+
+std::string sentence_of(const Step& step) {
+  std::string whom;
+  for (const auto& affected : step.affects)
+    whom += fmt::format("{}{} {}", whom.empty() ? "" : ", ", affected.type, affected.name);
+  return whom.empty() ? "" : fmt::format(" ({})", whom);
+}
+
+void check_step(Step& step, const std::string& document, const Policy& policy, const Ownership& owned) {
+  if (step.disruption > policy.disruption)
+    step.blocked_by.push_back(
+        fmt::format("it needs disruption {}{}, and {} is allowed; set policy.disruption to {} to allow it",
+                    to_string(step.disruption), sentence_of(step), to_string(policy.disruption),
+                    to_string(step.disruption)));
+  if (const auto object = protected_object(step, policy))
+    step.blocked_by.push_back(
+        fmt::format("{} is protected; take it out of policy.protect to allow it", *object));
+  if (!step.claims) return;
+  if (const auto other = owned.other_owner(document, step.claims->address))
+    step.blocked_by.push_back(
+        fmt::format("{} belongs to document '{}'; take it out of one of the two documents",
+                    step.claims->address, *other));
+}
+
+void rest_on(PlannedStep& dependant, const PlannedStep& blocked) {
+  dependant.step.blocked_by.push_back(
+      fmt::format("rests on {} ({}), which is blocked", blocked.id, blocked.step.title));
+}
+
+/// For boot-scoped values the part that is configured, as ownership records it.
+const Json& configured(const Json& observed) {
+  return observed.is_object() && observed.contains("next_boot") ? observed["next_boot"] : observed;
+}
+
+}  // namespace
+
+void check_allowed(std::vector<PlannedStep>& steps, const std::string& document, const Policy& policy,
+                   const Ownership& owned) {
+  for (auto& planned : steps) check_step(planned.step, document, policy, owned);
+}
+
+void spread_blocks(std::vector<PlannedStep>& steps) {
+  // What opens a bracket is blocked with what closes it, before the block spreads to the users between.
+  for (const auto& closing : steps)
+    if (closing.releases && !closing.step.blocked_by.empty() &&
+        steps[*closing.releases].step.blocked_by.empty())
+      rest_on(steps[*closing.releases], closing);
+  for (auto& planned : steps)
+    for (const auto before : planned.after)
+      if (planned.step.blocked_by.empty() && !steps[before].step.blocked_by.empty())
+        rest_on(planned, steps[before]);
+}
+
+void explain_reasons(std::vector<PlannedStep>& steps, const std::string& document, const Ownership& owned) {
+  for (auto& planned : steps) {
+    Step& step = planned.step;
+    if (step.gives_back) {
+      step.reason = ActionReason::removed_from_desired;
+    } else if (step.claims) {
+      const auto* before = owned.find(document, step.claims->address);
+      step.reason = before && before->applied == step.claims->applied ? ActionReason::drift
+                                                                      : ActionReason::desired_changed;
+    }
+  }
+}
+
+std::vector<Drift> drift_of(const std::vector<Finding>& findings, const std::string& document,
+                            const Ownership& owned) {
+  std::vector<Drift> drift;
+  for (const auto& finding : findings) {
+    if (finding.verdict == Finding::Verdict::unknown) continue;
+    const auto* object = owned.find(document, finding.address);
+    if (object && object->applied != configured(finding.observed))
+      drift.push_back({finding.address, object->applied, configured(finding.observed)});
+  }
+  return drift;
+}
+
+}  // namespace gpuhost

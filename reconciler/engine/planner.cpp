@@ -1,0 +1,66 @@
+#include "engine/planner.hpp"
+
+#include <algorithm>
+
+#include "engine/checks.hpp"
+#include "engine/linker.hpp"
+#include "engine/order.hpp"
+
+namespace gpuhost {
+
+namespace {
+
+template <class T>
+void append(std::vector<T>& all, std::vector<T>&& more) {
+  std::ranges::move(more, std::back_inserter(all));
+}
+
+void mark_pending(Plan& plan) {
+  const bool pending = std::ranges::any_of(
+      plan.findings, [](const Finding& f) { return f.verdict == Finding::Verdict::pending_reboot; });
+  if (!pending) return;
+  if (plan.phases.empty()) plan.phases.emplace_back();
+  plan.phases.front().reboot_after = true;
+}
+
+}  // namespace
+
+Observations observe_all(const Kinds& kinds, const HostView& host) {
+  Observations seen;
+  seen.reserve(kinds.size());
+  for (const auto& kind : kinds) seen.push_back(kind->observe(host));
+  return seen;
+}
+
+Plan make_plan(const Kinds& kinds, const Observations& seen, const PlanContext& context) {
+  Plan plan{.host = context.host, .document = context.document, .document_sha256 = context.document_sha256};
+  plan.allowed = context.policy.disruption;
+  const PlanInput input{context.document, context.owned, context.policy, context.running};
+
+  Linker linker(kinds, seen);
+  for (std::size_t rank = 0; rank < kinds.size(); ++rank) {
+    auto proposal = kinds[rank]->plan(*seen[rank], input);
+    for (auto& step : proposal.steps)
+      if (std::ranges::find(context.owed, step.action) == context.owed.end())
+        linker.add(std::move(step), rank);
+    append(plan.findings, std::move(proposal.findings));
+    append(plan.unmanaged, std::move(proposal.unmanaged));
+    append(plan.notes, std::move(proposal.notes));
+  }
+  std::ranges::stable_sort(plan.findings, {}, &Finding::address);
+  linker.link();
+  plan.facts = linker.consulted();
+
+  plan.steps = in_order(std::move(linker.drafts()), linker.brackets());
+  check_allowed(plan.steps, context.document, context.policy, context.owned);
+  spread_blocks(plan.steps);
+  explain_reasons(plan.steps, context.document, context.owned);
+  plan.drift = drift_of(plan.findings, context.document, context.owned);
+  plan.phases = phases_of(plan.steps);
+  mark_pending(plan);
+  plan.complete = std::ranges::none_of(
+      plan.findings, [](const Finding& f) { return f.verdict == Finding::Verdict::unknown; });
+  return plan;
+}
+
+}  // namespace gpuhost
