@@ -17,8 +17,8 @@ struct Mark {
   auto operator<=>(const Mark&) const = default;
 };
 
-/// A YAML value that remembers where it stands. Scalars keep the text of the source: nothing is turned into a number
-/// or a truth value before somebody asks for one, so that a version "19.50" stays what was written.
+/// A YAML value that remembers where it stands. Scalars keep the text of the source: nothing is turned into a
+/// number or a truth value before somebody asks for one, so that a version "19.50" stays what was written.
 struct Node {
   enum class Kind { null, scalar, sequence, mapping };
   struct Entry;

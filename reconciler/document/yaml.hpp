@@ -15,8 +15,8 @@ struct YamlLimits {
   std::size_t nodes = 200'000;  ///< after aliases are expanded
 };
 
-/// Parses one YAML document. Problems (syntax, duplicate keys, limits, tags, several documents in one file) go to
-/// `diagnostics`; nothing is returned then.
+/// Parses one YAML document. Problems (syntax, duplicate keys, limits, tags, several documents in one file)
+/// go to `diagnostics`; nothing is returned then.
 [[nodiscard]] std::optional<Node> parse_yaml(std::uint32_t source, Diagnostics& diagnostics,
                                              const YamlLimits& limits = {});
 

@@ -25,8 +25,8 @@ struct DecodedDocument {
   std::vector<std::string> overridden;
 };
 
-/// Decodes and merges the sources, which are `diagnostics`' own, in order. Nothing on any problem; all problems of all
-/// sources are then in `diagnostics`.
+/// Decodes and merges the sources, which are `diagnostics`' own, in order. Nothing on any problem; all
+/// problems of all sources are then in `diagnostics`.
 [[nodiscard]] std::optional<DecodedDocument> decode_document(Diagnostics& diagnostics);
 
 /// The kinds with nothing desired, for `observe` and `export`: they look at all they know of.

@@ -11,8 +11,8 @@ namespace gpuhost {
 /// The machine gpuhost runs on, or a directory given by --root. Adapters connect on first use.
 class RealHost {
  public:
-  /// `root` "/" is the live machine; for any other directory only files are read and written, and every other port
-  /// refuses to change anything.
+  /// `root` "/" is the live machine; for any other directory only files are read and written, and every other
+  /// port refuses to change anything.
   explicit RealHost(std::string root = "/");
   ~RealHost();
   RealHost(const RealHost&) = delete;

@@ -1,0 +1,48 @@
+#pragma once
+
+#include "host/commands.hpp"
+#include "host/kernel_modules.hpp"
+#include "host/units.hpp"
+
+namespace gpuhost {
+
+/// The ports of a host whose system does not run (a directory given by --root): they answer and change
+/// nothing, and give one reason for it.
+class AbsentPorts final : public ModuleReader,
+                          public ModuleWriter,
+                          public UnitReader,
+                          public UnitWriter,
+                          public CommandRunner {
+ public:
+  explicit AbsentPorts(std::string reason) : reason_(std::move(reason)) {}
+
+  [[nodiscard]] Result<std::map<std::string, LoadedModule>> loaded() const override { return unsupported(); }
+  [[nodiscard]] Result<ModuleFile> available(const std::string& /*name*/) const override {
+    return unsupported();
+  }
+  Result<void> load(const std::string& /*name*/) override { return unsupported(); }
+  Result<void> unload(const std::string& /*name*/) override { return unsupported(); }
+
+  [[nodiscard]] Result<UnitState> state(const std::string& /*unit*/) const override { return unavailable(); }
+  Result<void> start(const std::string& /*unit*/, std::chrono::seconds /*limit*/) override {
+    return unavailable();
+  }
+  Result<void> stop(const std::string& /*unit*/, std::chrono::seconds /*limit*/) override {
+    return unavailable();
+  }
+  Result<void> reload(const std::string& /*unit*/, std::chrono::seconds /*limit*/) override {
+    return unavailable();
+  }
+  Result<void> enable(const std::string& /*unit*/) override { return unavailable(); }
+  Result<void> disable(const std::string& /*unit*/) override { return unavailable(); }
+
+  Result<CommandResult> run(const Command& /*command*/) override { return unavailable(); }
+
+ private:
+  [[nodiscard]] std::unexpected<Error> unsupported() const { return fail(ErrorKind::unsupported, reason_); }
+  [[nodiscard]] std::unexpected<Error> unavailable() const { return fail(ErrorKind::unavailable, reason_); }
+
+  std::string reason_;
+};
+
+}  // namespace gpuhost

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+#include "host/real/rooted_directory.hpp"
+
+namespace gpuhost {
+
+/// Puts `content` in place of `target` (made with `mode` if it is not there) so that a reader, and the disk
+/// after a power failure, has the old file or the new one, never a part. `path` is for errors. On failure the
+/// temporary is gone.
+[[nodiscard]] Result<void> replace_atomically(const RootedDirectory::Entry& target, const std::string& path,
+                                              std::string_view content, unsigned mode);
+
+/// Makes what was renamed or removed in a directory last.
+[[nodiscard]] Result<void> sync_directory(const UniqueFd& directory, const std::string& path);
+
+}  // namespace gpuhost

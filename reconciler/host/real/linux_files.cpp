@@ -1,0 +1,136 @@
+#include "host/real/linux_files.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <memory>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "host/real/atomic_replacement.hpp"
+
+namespace gpuhost {
+
+namespace {
+
+constexpr std::size_t size_limit = std::size_t{16} << 20U;
+constexpr mode_t permission_bits = 07777;
+
+using DirectoryStream = std::unique_ptr<DIR, decltype([](DIR* stream) { ::closedir(stream); })>;
+
+FileStatus::Type type_of(mode_t mode) {
+  if (S_ISREG(mode)) return FileStatus::Type::regular;
+  if (S_ISDIR(mode)) return FileStatus::Type::directory;
+  if (S_ISLNK(mode)) return FileStatus::Type::symlink;
+  return FileStatus::Type::other;
+}
+
+Result<struct stat> status_of(const UniqueFd& file, const std::string& path) {
+  struct stat found{};
+  if (::fstat(file.get(), &found) != 0) return std::unexpected(system_error(errno, "look at", path));
+  return found;
+}
+
+/// Size says nothing in sysfs and procfs, so reads until the end.
+Result<std::string> read_to_end(const UniqueFd& file, const std::string& path) {
+  std::string content;
+  std::array<char, 16384> buffer;
+  for (;;) {
+    const auto count = ::read(file.get(), buffer.data(), buffer.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return std::unexpected(system_error(errno, "read", path));
+    if (count == 0) return content;
+    content.append(buffer.data(), static_cast<std::size_t>(count));
+    if (content.size() > size_limit)
+      return fail(ErrorKind::invalid, fmt::format("cannot read {}: it is larger than 16 MiB", path));
+  }
+}
+
+}  // namespace
+
+LinuxFiles::LinuxFiles(const std::string& root) : root_(root) {}
+
+Result<std::string> LinuxFiles::read(const std::string& path) const {
+  // O_NONBLOCK: opening a FIFO that somebody left there must not wait for a writer.
+  auto file = root_.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, "read");
+  if (!file) return fail(std::move(file));
+  const auto found = status_of(*file, path);
+  if (!found) return std::unexpected(found.error());
+  if (!S_ISREG(found->st_mode))
+    return fail(ErrorKind::invalid, fmt::format("cannot read {}: not a regular file", path));
+  return read_to_end(*file, path);
+}
+
+Result<std::vector<std::string>> LinuxFiles::list(const std::string& path) const {
+  auto directory = root_.open(path, O_RDONLY | O_DIRECTORY, "list");
+  if (!directory) return fail(std::move(directory));
+  const int fd = ::fcntl(directory->get(), F_DUPFD_CLOEXEC, 0);
+  const DirectoryStream stream(fd < 0 ? nullptr : ::fdopendir(fd));
+  if (!stream) return std::unexpected(system_error(errno, "list", path));
+  std::vector<std::string> names;
+  errno = 0;
+  while (const dirent* entry = ::readdir(stream.get())) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+  }
+  if (errno != 0) return std::unexpected(system_error(errno, "list", path));
+  std::ranges::sort(names);
+  return names;
+}
+
+Result<std::string> LinuxFiles::link_target(const std::string& path) const {
+  auto link = root_.open(path, O_PATH | O_NOFOLLOW, "read link");
+  if (!link) return fail(std::move(link));
+  const auto found = status_of(*link, path);
+  if (!found) return std::unexpected(found.error());
+  if (!S_ISLNK(found->st_mode))
+    return fail(ErrorKind::invalid, fmt::format("cannot read link {}: not a symbolic link", path));
+  std::string target(PATH_MAX, '\0');
+  const auto length = ::readlinkat(link->get(), "", target.data(), target.size());
+  if (length < 0) return std::unexpected(system_error(errno, "read link", path));
+  target.resize(static_cast<std::size_t>(length));
+  return target;
+}
+
+Result<FileStatus> LinuxFiles::status(const std::string& path) const {
+  auto file = root_.open(path, O_PATH | O_NOFOLLOW, "look at");
+  if (!file) return fail(std::move(file));
+  const auto found = status_of(*file, path);
+  if (!found) return std::unexpected(found.error());
+  return FileStatus{type_of(found->st_mode), found->st_mode & permission_bits, found->st_uid};
+}
+
+Result<void> LinuxFiles::write_attribute(const std::string& path, std::string_view text) {
+  auto file = root_.open(path, O_WRONLY | O_NOCTTY, "write");
+  if (!file) return fail(std::move(file));
+  const auto written = ::write(file->get(), text.data(), text.size());
+  if (written < 0) return std::unexpected(system_error(errno, fmt::format("write '{}' to", text), path));
+  if (static_cast<std::size_t>(written) != text.size())
+    return fail(ErrorKind::io, fmt::format("cannot write '{}' to {}: only {} of {} bytes were taken", text,
+                                           path, written, text.size()));
+  return {};
+}
+
+Result<void> LinuxFiles::replace(const std::string& path, std::string_view content, unsigned mode) {
+  auto target = root_.entry_behind_links(path, RootedDirectory::Parents::make);
+  if (!target) return fail(std::move(target));
+  return replace_atomically(*target, path, content, mode);
+}
+
+Result<void> LinuxFiles::remove(const std::string& path) {
+  auto target = root_.entry(path, RootedDirectory::Parents::must_exist);
+  if (!target && target.error().kind == ErrorKind::not_found) return {};
+  if (!target) return fail(std::move(target));
+  if (::unlinkat(target->directory.get(), target->name.c_str(), 0) != 0) {
+    if (errno == ENOENT) return {};
+    return std::unexpected(system_error(errno, "remove", path));
+  }
+  return sync_directory(target->directory, path);
+}
+
+}  // namespace gpuhost

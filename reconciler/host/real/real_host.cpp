@@ -1,0 +1,75 @@
+#include "host/real/real_host.hpp"
+
+#include <fmt/format.h>
+
+#include "host/real/absent_ports.hpp"
+#include "host/real/boot_clock.hpp"
+#include "host/real/child_commands.hpp"
+#include "host/real/kmod_modules.hpp"
+#include "host/real/lazy_systemd.hpp"
+#include "host/real/linux_files.hpp"
+
+namespace gpuhost {
+
+namespace {
+
+/// Commands as services where systemd runs, so that they outlive us; as children elsewhere.
+class HostCommands final : public CommandRunner {
+ public:
+  explicit HostCommands(Systemd& systemd) : systemd_(systemd) {}
+  Result<CommandResult> run(const Command& command) override {
+    return LazySystemd::booted() ? systemd_.run(command) : children_.run(command);
+  }
+
+ private:
+  Systemd& systemd_;
+  ChildCommands children_;
+};
+
+}  // namespace
+
+struct RealHost::Adapters {
+  explicit Adapters(const std::string& root)
+      : files(root), modules(files), commands(systemd), absent(absence(root)), running(root == "/") {}
+
+  static std::string absence(const std::string& root) {
+    return fmt::format("{} is a directory, not the running system: only its files can be read and changed",
+                       root);
+  }
+  /// The live adapter, or the absent one under --root.
+  template <class Port, class Live>
+  Port& port(Live& live) {
+    if (running) return live;
+    return absent;
+  }
+
+  LinuxFiles files;
+  KmodModules modules;
+  LazySystemd systemd;
+  HostCommands commands;
+  BootClock clock;
+  AbsentPorts absent;
+  bool running;
+};
+
+RealHost::RealHost(std::string root) : adapters_(std::make_unique<Adapters>(root)) {}
+
+RealHost::~RealHost() = default;
+
+HostView RealHost::view() const {
+  auto& at = *adapters_;
+  return {at.files, at.port<ModuleReader>(at.modules), at.port<UnitReader>(at.systemd), at.clock, at.running};
+}
+
+Host RealHost::host() {
+  auto& at = *adapters_;
+  return {view(), at.files, at.port<ModuleWriter>(at.modules), at.port<UnitWriter>(at.systemd),
+          at.port<CommandRunner>(at.commands)};
+}
+
+Result<void> RealHost::reboot() {
+  if (!adapters_->running) return fail(ErrorKind::unavailable, "only the running system can be rebooted");
+  return adapters_->systemd.reboot();
+}
+
+}  // namespace gpuhost

@@ -1,0 +1,232 @@
+#include "kinds/cross_checks.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "document/messages.hpp"
+#include "document/names.hpp"
+
+namespace gpuhost {
+
+namespace {
+
+using Flavor = DriverSpec::Flavor;
+using Sizes = VgpuSpec::Sizes;
+using Policy = VgpuSpec::Scheduler::Policy;
+
+constexpr std::size_t most_functions = 4096;
+
+bool has_vgpus(const GpuSpecs& gpu) {
+  return gpu.vgpu.vgpus && !gpu.vgpu.vgpus->value.empty();
+}
+
+bool is_mixed(const GpuSpecs& gpu) {
+  return gpu.vgpu.sizes && **gpu.vgpu.sizes == Sizes::mixed;
+}
+
+/// Whether the host driver can serve the mode; the passthrough driver is the kernel's.
+bool serves(Flavor flavor, GpuMode mode) {
+  switch (mode) {
+    case GpuMode::vgpu:
+      return flavor == Flavor::vgpu_manager;
+    case GpuMode::bare_metal:
+      return flavor == Flavor::graphics || flavor == Flavor::datacenter;
+    case GpuMode::passthrough:
+      return true;
+  }
+  return true;
+}
+
+class Checks {
+ public:
+  Checks(const DocumentSpecs& document, Diagnostics& diagnostics)
+      : document_(document), diagnostics_(diagnostics) {}
+
+  void run() {
+    for (const auto& gpu : document_.gpus) {
+      check_mode(gpu);
+      check_keys_of_mode(gpu);
+      check_sizes(gpu);
+      check_instances(gpu);
+      check_selector(gpu);
+      declare(gpu);
+    }
+    check_one_driver();
+    check_vgpu_count();
+    for (const auto& vm : document_.vms) check_vm(vm);
+    check_license();
+  }
+
+ private:
+  void report(const Message& message, Mark mark, std::string text, std::string advice = {},
+              std::optional<Mark> other = {}) {
+    diagnostics_.report(message, mark, std::move(text), std::move(advice), other);
+  }
+
+  void check_mode(const GpuSpecs& gpu) {
+    const auto& mode = gpu.entry.mode;
+    if (!mode || !document_.driver) return;
+    const auto& flavor = document_.driver->value.flavor;
+    if (flavor && !serves(**flavor, **mode))
+      report(
+          messages::mode_without_driver, mode->mark,
+          fmt::format("the mode {} does not go with the driver's flavor", to_string(**mode)),
+          **mode == GpuMode::vgpu ? "it needs flavor vgpu-manager" : "it needs flavor graphics or datacenter",
+          flavor->mark);
+  }
+
+  /// A host has one NVIDIA driver, and the two modes need different ones.
+  void check_one_driver() {
+    const auto first_in = [&](GpuMode mode) {
+      return std::ranges::find_if(
+          document_.gpus, [&](const GpuSpecs& gpu) { return gpu.entry.mode && **gpu.entry.mode == mode; });
+    };
+    const auto vgpu = first_in(GpuMode::vgpu);
+    const auto bare_metal = first_in(GpuMode::bare_metal);
+    if (vgpu == document_.gpus.end() || bare_metal == document_.gpus.end()) return;
+    report(messages::two_drivers, bare_metal->entry.mode->mark,
+           "modes vgpu and bare-metal need different drivers on one host", "choose one of them for this host",
+           vgpu->entry.mode->mark);
+  }
+
+  void check_keys_of_mode(const GpuSpecs& gpu) {
+    const auto& mode = gpu.entry.mode;
+    if (!mode) return;
+    const auto refuse = [&](std::string_view key, Mark mark, std::string_view needed) {
+      report(messages::wrong_mode, mark,
+             fmt::format("'{}' does not go with the mode {}", key, to_string(**mode)),
+             fmt::format("remove it, or set mode: {}", needed), mode->mark);
+    };
+    if (**mode != GpuMode::vgpu) {
+      if (has_vgpus(gpu)) refuse("vgpus", gpu.vgpu.vgpus->mark, "vgpu");
+      if (gpu.vgpu.scheduler) refuse("scheduler", gpu.vgpu.scheduler->mark, "vgpu");
+      if (gpu.vgpu.sizes) refuse("sizes", gpu.vgpu.sizes->mark, "vgpu");
+    }
+    if (**mode != GpuMode::passthrough && gpu.passthrough)
+      refuse("companions", gpu.passthrough->mark, "passthrough");
+  }
+
+  void check_sizes(const GpuSpecs& gpu) {
+    const auto& scheduler = gpu.vgpu.scheduler;
+    if (is_mixed(gpu)) {
+      const Mark sizes = gpu.vgpu.sizes->mark;
+      if (gpu.mig && gpu.mig->value.mode != MigSpec::Mode::disabled)
+        report(messages::mixed_sizes, gpu.mig->mark, "mixed sizes do not go with MIG",
+               "set sizes: equal, or mig: disabled", sizes);
+      if (scheduler && scheduler->value.policy && **scheduler->value.policy == Policy::fixed_share)
+        report(messages::mixed_sizes, scheduler->value.policy->mark,
+               "fixed-share does not go with mixed sizes",
+               "choose best-effort or equal-share, or set sizes: equal", sizes);
+    } else if (gpu.vgpu.vgpus) {
+      for (const auto& vgpus : **gpu.vgpu.vgpus)
+        if (vgpus.placement)
+          report(messages::mixed_sizes, vgpus.placement->mark, "'placement' goes with mixed sizes only",
+                 "set sizes: mixed, or remove it");
+    }
+  }
+
+  /// Every `instance` is the name of a MIG instance of the entry.
+  void check_instances(const GpuSpecs& gpu) {
+    if (!gpu.vgpu.vgpus) return;
+    std::vector<std::string> known;
+    if (gpu.mig)
+      for (const auto& instances : gpu.mig->value.instances)
+        if (instances.name) known.push_back(instances.name->value);
+    for (const auto& vgpus : **gpu.vgpu.vgpus) {
+      if (!vgpus.instance || std::ranges::find(known, **vgpus.instance) != known.end()) continue;
+      const auto near = suggest(**vgpus.instance, known);
+      report(messages::undefined_name, vgpus.instance->mark,
+             fmt::format("no MIG instance of this GPU has the name '{}'", **vgpus.instance),
+             near ? fmt::format("did you mean '{}'?", *near) : "give the name to an entry of 'mig'");
+    }
+  }
+
+  void check_selector(const GpuSpecs& gpu) {
+    const auto& selector = gpu.entry.selector;
+    if (!selector) return;
+    for (const auto& [other, mark] : selectors_)
+      if (other.same_gpus_as(*selector)) {
+        report(messages::same_gpu, gpu.entry.match_mark,
+               fmt::format("another entry selects {} too", selector->to_string()),
+               "make one entry of the two", mark);
+        return;
+      }
+    selectors_.emplace_back(*selector, gpu.entry.match_mark);
+  }
+
+  void declare(const GpuSpecs& gpu) {
+    const auto& name = gpu.entry.name;
+    const auto& selector = gpu.entry.selector;
+    if (!name && has_vgpus(gpu))
+      report(messages::missing_key, gpu.entry.mark, "the key 'name' is missing",
+             "vGPUs are told apart by the name of their GPU over reboots and board swaps");
+    if (!name) return;
+    names_.declare_gpu(*name, selector.value_or(GpuSelector{}), diagnostics_);
+    gpus_.emplace(**name, &gpu);
+    if (!gpu.vgpu.vgpus) return;
+    for (const auto& vgpus : **gpu.vgpu.vgpus) names_.declare_vgpus(**name, *vgpus.name, vgpus.count);
+  }
+
+  void check_vgpu_count() {
+    std::size_t count = 0;
+    for (const auto& gpu : document_.gpus)
+      if (gpu.vgpu.vgpus)
+        for (const auto& vgpus : **gpu.vgpu.vgpus) {
+          count += vgpus.count;
+          if (count > most_functions) {
+            report(messages::too_many_entries, vgpus.name.mark,
+                   fmt::format("the document has more than {} vGPUs", most_functions));
+            return;
+          }
+        }
+  }
+
+  void check_vm(const VmSpecs& specs) {
+    const auto& name = specs.vm.name;
+    if (const auto [first, added] = vms_.emplace(*name, name.mark); !added && !name->empty())
+      report(messages::duplicate_name, name.mark,
+             fmt::format("another virtual machine has the name '{}'", *name), {}, first->second);
+    if (!specs.vm.devices) return;
+    for (const auto& device : **specs.vm.devices) {
+      if (device.name->empty()) continue;
+      if (device.type == VmSpec::Device::Type::vgpu)
+        names_.refer_vgpu(device.name, diagnostics_);
+      else if (const auto gpu = names_.refer_gpu(device.name, diagnostics_))
+        check_passed_through(*gpus_.at(*gpu), device.name.mark);
+    }
+  }
+
+  void check_passed_through(const GpuSpecs& gpu, Mark mark) {
+    const auto& mode = gpu.entry.mode;
+    if (mode && **mode != GpuMode::passthrough)
+      report(messages::wrong_mode, mark,
+             fmt::format("a GPU in mode {} cannot be given to a virtual machine whole", to_string(**mode)),
+             "set mode: passthrough, or give one of its vGPUs", mode->mark);
+  }
+
+  void check_license() {
+    if (!document_.license || !document_.driver) return;
+    const auto& flavor = document_.driver->value.flavor;
+    if (flavor && **flavor != Flavor::graphics)
+      report(messages::contradiction, document_.license->mark, "a host is licensed with flavor graphics only",
+             "put 'license' into the entries of 'vms' that need one", flavor->mark);
+  }
+
+  const DocumentSpecs& document_;
+  Diagnostics& diagnostics_;
+  DeviceNames names_;
+  std::map<std::string, const GpuSpecs*> gpus_;
+  std::vector<std::pair<GpuSelector, Mark>> selectors_;
+  std::map<std::string, Mark> vms_;
+};
+
+}  // namespace
+
+void check_across_kinds(const DocumentSpecs& document, Diagnostics& diagnostics) {
+  Checks(document, diagnostics).run();
+}
+
+}  // namespace gpuhost

@@ -1,0 +1,44 @@
+#include "kinds/driver/decode.hpp"
+
+#include <array>
+
+#include <fmt/format.h>
+
+#include "document/formats.hpp"
+#include "document/messages.hpp"
+
+namespace gpuhost {
+
+namespace {
+
+using Flavor = DriverSpec::Flavor;
+using Product = DriverSpec::Product;
+
+constexpr std::array<Word<Flavor>, 4> flavor_words{{{"vgpu-manager", Flavor::vgpu_manager},
+                                                    {"graphics", Flavor::graphics},
+                                                    {"datacenter", Flavor::datacenter},
+                                                    {"none", Flavor::none}}};
+constexpr std::array<Word<Product>, 2> product_words{{{"vgpu", Product::vgpu}, {"nvaie", Product::nvaie}}};
+
+}  // namespace
+
+std::optional<DriverSpec> decode_driver(MapReader& document) {
+  const Value value = document.at("driver");
+  if (!value) return std::nullopt;
+  MapReader reader = value.mapping();
+  DriverSpec spec;
+  const Value flavor = reader.required("flavor");
+  if (const auto word = flavor.word<Flavor>(flavor_words)) spec.flavor = Located{*word, flavor.mark()};
+  spec.product = reader.at("product").word<Product>(product_words);
+  spec.release = reader.at("release").text(formats::release);
+  spec.version = reader.at("version").text(formats::driver_version);
+  spec.source = decode_package_source(reader.at("source"));
+  if (spec.flavor && **spec.flavor == Flavor::none)
+    for (const std::string_view key : {"product", "release", "version", "source"})
+      if (const Value given = reader.at(key))
+        given.report(messages::contradiction, fmt::format("'{}' says nothing about no driver", key),
+                     "remove it, or choose another flavor", flavor.mark());
+  return spec;
+}
+
+}  // namespace gpuhost

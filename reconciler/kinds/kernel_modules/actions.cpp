@@ -1,0 +1,108 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "kinds/kernel_modules/kind.hpp"
+#include "kinds/kernel_modules/steps.hpp"
+
+namespace gpuhost {
+
+namespace {
+
+std::string module_of(const StepAction& action) {
+  return action.arguments.value("module", std::string{});
+}
+
+Result<bool> is_loaded(const std::string& module, const ModuleReader& modules) {
+  const auto file = modules.available(module);
+  if (file && file->builtin) return true;
+  const auto loaded = modules.loaded();
+  if (!loaded) return std::unexpected(loaded.error());
+  return loaded->contains(module);
+}
+
+Result<bool> is_configured(const std::string& module, const OwnModprobeFile::Entry& wanted,
+                           const FileReader& files) {
+  const auto own = OwnModprobeFile::read(files);
+  if (!own) return std::unexpected(own.error());
+  return own->of(module) == wanted;
+}
+
+Result<bool> is_listed(const std::string& module, const FileReader& files) {
+  const auto list = OwnBootList::read(files);
+  if (!list) return std::unexpected(list.error());
+  return list->contains(module);
+}
+
+Result<void> configure(const std::string& module, const OwnModprobeFile::Entry& entry, Host& host) {
+  auto own = OwnModprobeFile::read(host.view.files);
+  if (!own) return std::unexpected(own.error());
+  own->set(module, entry);
+  return own->write(host.files);
+}
+
+Result<void> list(const std::string& module, bool listed, Host& host) {
+  auto own = OwnBootList::read(host.view.files);
+  if (!own) return std::unexpected(own.error());
+  own->set(module, listed);
+  return own->write(host.files);
+}
+
+Result<bool> is_given_back(const std::string& module, const FileReader& files) {
+  const auto unconfigured = is_configured(module, {}, files);
+  if (!unconfigured || !*unconfigured) return unconfigured;
+  const auto listed = is_listed(module, files);
+  if (!listed) return listed;
+  return !*listed;
+}
+
+Result<void> give_back(const std::string& module, Host& host) {
+  if (auto done = configure(module, {}, host); !done) return done;
+  const auto listed = is_listed(module, host.view.files);
+  if (!listed) return std::unexpected(listed.error());
+  return *listed ? list(module, false, host) : Result<void>{};
+}
+
+Result<bool> is_fresh(const HostView& host) {
+  const auto own = OwnModprobeFile::read(host.files);
+  if (!own) return std::unexpected(own.error());
+  const auto initramfs = find_initramfs(host);
+  if (!initramfs) return true;
+  if (!initramfs->copied) return std::unexpected(initramfs->copied.error());
+  return *initramfs->copied == own->digest();
+}
+
+Result<void> refresh(Host& host) {
+  const auto own = OwnModprobeFile::read(host.view.files);
+  if (!own) return std::unexpected(own.error());
+  return refresh_initramfs(host, own->digest());
+}
+
+}  // namespace
+
+Result<bool> KernelModules::satisfied(const StepAction& action, const HostView& host) const {
+  const auto module = module_of(action);
+  if (action.verb == module_verb::configure)
+    return is_configured(module, entry_from(action.arguments), host.files);
+  if (action.verb == module_verb::give_back) return is_given_back(module, host.files);
+  if (action.verb == module_verb::refresh) return is_fresh(host);
+  const bool wanted = action.verb == module_verb::load || action.arguments.value("listed", false);
+  const auto now = action.verb == module_verb::load_at_boot ? is_listed(module, host.files)
+                                                            : is_loaded(module, host.modules);
+  if (!now) return now;
+  return *now == wanted;
+}
+
+Result<void> KernelModules::run(const StepAction& action, Host& host) const {
+  const auto module = module_of(action);
+  if (action.verb == module_verb::configure) return configure(module, entry_from(action.arguments), host);
+  if (action.verb == module_verb::load_at_boot)
+    return list(module, action.arguments.value("listed", false), host);
+  if (action.verb == module_verb::give_back) return give_back(module, host);
+  if (action.verb == module_verb::load) return host.modules.load(module);
+  if (action.verb == module_verb::unload) return host.modules.unload(module);
+  if (action.verb == module_verb::refresh) return refresh(host);
+  return fail(ErrorKind::unsupported, fmt::format("no step '{}' for {}", action.verb, action.address));
+}
+
+}  // namespace gpuhost

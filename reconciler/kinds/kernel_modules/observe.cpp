@@ -1,0 +1,116 @@
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "kinds/kernel_modules/kind.hpp"
+#include "kinds/observed_json.hpp"
+
+namespace gpuhost {
+
+namespace {
+
+constexpr std::string_view subject_prefix = "module/";
+
+std::string normal(std::string_view value) {
+  if (value == "Y" || value == "y") return "1";
+  if (value == "N" || value == "n") return "0";
+  const auto number = parse_unsigned(value);
+  return number ? std::to_string(*number) : std::string(value);
+}
+
+KernelModulesState::Running look_at_kernel(const HostView& host, const std::vector<KernelModuleSpec>& spec) {
+  KernelModulesState::Running running{.loaded = host.modules.loaded(), .files = {}, .parameters = {}};
+  for (const auto& module : spec) {
+    running.files.emplace(module.name, host.modules.available(module.name));
+    for (const auto& [name, value] : module.options) {
+      auto text = host.files.read(fmt::format("/sys/module/{}/parameters/{}", module.name, name));
+      if (text) *text = std::string(trim(*text));
+      running.parameters[module.name].emplace(name, std::move(text));
+    }
+  }
+  return running;
+}
+
+}  // namespace
+
+bool same_parameter_value(std::string_view a, std::string_view b) {
+  return normal(a) == normal(b);
+}
+
+std::unique_ptr<Kind> make_kernel_modules(std::vector<KernelModuleSpec> spec) {
+  return std::make_unique<KernelModules>(std::move(spec));
+}
+
+KernelModules::KernelModules(std::vector<KernelModuleSpec> spec) : spec_(std::move(spec)) {
+  for (auto& module : spec_) {
+    module.name = underscored(module.name);
+    std::map<std::string, std::string> options;
+    for (auto& [name, value] : module.options) options[underscored(name)] = value;
+    module.options = std::move(options);
+  }
+}
+
+KernelModulesState KernelModules::look(const HostView& host) const {
+  KernelModulesState state{.running = {},
+                           .modprobe = read_modprobe_config(host.files),
+                           .at_boot = read_modules_at_boot(host.files),
+                           .own_modprobe = OwnModprobeFile::read(host.files),
+                           .own_boot_list = OwnBootList::read(host.files),
+                           .initramfs = find_initramfs(host)};
+  if (host.running) state.running = look_at_kernel(host, spec_);
+  return state;
+}
+
+const LoadedModule* KernelModulesState::loaded(const std::string& module) const {
+  if (!running || !running->loaded) return nullptr;
+  const auto found = running->loaded->find(module);
+  return found == running->loaded->end() ? nullptr : &found->second;
+}
+
+bool KernelModulesState::built_in(const std::string& module) const {
+  if (!running) return false;
+  const auto file = running->files.find(module);
+  return file != running->files.end() && file->second && file->second->builtin;
+}
+
+Json KernelModulesState::describe() const {
+  Json shown = Json::object();
+  if (running && running->loaded) {
+    shown["loaded"] = Json::object();
+    for (const auto& [name, module] : *running->loaded)
+      shown["loaded"][name] = {{"use_count", module.use_count}, {"users", module.users}};
+  } else if (running) {
+    shown["loaded"] = unknown_json(running->loaded.error());
+  }
+  if (at_boot)
+    shown["loaded_at_boot"] = *at_boot;
+  else
+    shown["loaded_at_boot"] = unknown_json(at_boot.error());
+  if (!modprobe) {
+    shown["modprobe"] = unknown_json(modprobe.error());
+    return shown;
+  }
+  shown["modprobe"] = {{"options", modprobe->options}, {"blacklisted", modprobe->blacklisted}};
+  for (const auto& [name, install] : modprobe->install) shown["modprobe"]["install"][name] = install.command;
+  return shown;
+}
+
+std::optional<Truth> KernelModules::holds_in(const Fact& fact, const KernelModulesState& state) const {
+  if (!fact.subject.starts_with(subject_prefix)) return std::nullopt;
+  const auto module = fact.subject.substr(subject_prefix.size());
+  if (fact.state != "loaded" && fact.state != "unloaded")
+    return Truth::of(false);  // said of steps of one plan only
+  if (!state.running) return Truth::unknown("no kernel runs under --root");
+  const auto& loaded = state.running->loaded;
+  if (!loaded && loaded.error().kind != ErrorKind::unsupported) return Truth::unknown(loaded.error().message);
+  const bool there = state.loaded(module) != nullptr || state.built_in(module);
+  return Truth::of(there == (fact.state == "loaded"));
+}
+
+std::string KernelModules::advice(const Fact& fact) const {
+  if (!fact.subject.starts_with(subject_prefix)) return {};
+  if (fact.state != "loaded" && fact.state != "unloaded") return {};
+  return fmt::format("add kernel.modules.{}: {{state: {}}}", fact.subject.substr(subject_prefix.size()),
+                     fact.state);
+}
+
+}  // namespace gpuhost

@@ -1,0 +1,373 @@
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "kinds/kernel_modules/kind.hpp"
+#include "kinds/kernel_modules/steps.hpp"
+#include "kinds/observed_json.hpp"
+
+namespace gpuhost {
+
+namespace {
+
+using Spec = KernelModuleSpec;
+using State = KernelModuleSpec::State;
+
+constexpr std::string_view address_prefix = "kernel.modules[";
+
+const char* word_of(State state) {
+  switch (state) {
+    case State::loaded:
+      return "loaded";
+    case State::unloaded:
+      return "unloaded";
+    case State::blocked:
+      return "blocked";
+  }
+  std::unreachable();
+}
+
+std::string in_use(const std::string& module, const LoadedModule& loaded) {
+  const auto users = loaded.users.empty() ? "" : " by " + join(loaded.users, ", ");
+  return fmt::format("module {} is in use{} (use count {}): stop what uses it", module, users,
+                     loaded.use_count);
+}
+
+/// Goes through the modules and gathers what a proposal needs.
+class Comparison {
+ public:
+  Comparison(const KernelModulesState& state, const PlanInput& input, const std::vector<Spec>& spec)
+      : state_(state), input_(input), unloadable_(find_unloadable(spec)) {}
+
+  void desired(const Spec& spec);
+  void no_longer_desired(const std::string& address, const Ownership::Object& object);
+  Proposal finish() &&;
+
+ private:
+  [[nodiscard]] std::set<std::string> find_unloadable(const std::vector<Spec>& spec) const;
+  [[nodiscard]] std::optional<Error> unreadable() const;
+  [[nodiscard]] const char* running_state(const std::string& module) const;
+  [[nodiscard]] Json running(const Spec& spec) const;
+  [[nodiscard]] Json next_boot(const Spec& spec) const;
+  [[nodiscard]] bool configured(const Spec& spec) const;
+  [[nodiscard]] bool runs_with_options(const Spec& spec, Finding& finding) const;
+  [[nodiscard]] std::vector<std::string> option_obstacles(const Spec& spec) const;
+  [[nodiscard]] std::vector<std::string> load_obstacles(const Spec& spec) const;
+
+  void compare(const Spec& spec, Finding& finding);
+  bool plan_files(const Spec& spec, const Finding& finding);
+  bool plan_runtime(const Spec& spec, const Finding& finding, bool configures);
+  void at_boot(const std::string& module, const Fact& fact, bool configures);
+  void add(Step step) { proposal_.steps.push_back(std::move(step)); }
+  [[nodiscard]] Claim claim_of(const Spec& spec, const Finding& finding) const;
+  [[nodiscard]] bool may_unload() const { return input_.policy.disruption >= Disruption::remove_idle; }
+
+  const KernelModulesState& state_;
+  const PlanInput& input_;
+  std::set<std::string> unloadable_;
+  Proposal proposal_;
+  std::vector<Fact> configured_now_;
+  std::vector<Fact> at_boot_;
+};
+
+/// Modules to be unloaded that nobody uses but modules that are to be unloaded too.
+std::set<std::string> Comparison::find_unloadable(const std::vector<Spec>& spec) const {
+  std::set<std::string> found;
+  for (const auto& module : spec)
+    if (module.state != State::loaded && state_.loaded(module.name)) found.insert(module.name);
+  const auto held = [&](const std::string& name) {
+    const auto* loaded = state_.loaded(name);
+    return loaded->use_count > loaded->users.size() ||
+           !std::ranges::all_of(loaded->users, [&](const auto& user) { return found.contains(user); });
+  };
+  while (std::erase_if(found, held) > 0) {
+  }
+  return found;
+}
+
+std::optional<Error> Comparison::unreadable() const {
+  if (!state_.modprobe) return state_.modprobe.error();
+  if (!state_.at_boot) return state_.at_boot.error();
+  if (!state_.own_modprobe) return state_.own_modprobe.error();
+  if (!state_.own_boot_list) return state_.own_boot_list.error();
+  if (!state_.running || state_.running->loaded) return std::nullopt;
+  const auto& error = state_.running->loaded.error();
+  // A kernel without modules has none loaded; files for later kernels still count.
+  return error.kind == ErrorKind::unsupported ? std::nullopt : std::optional(error);
+}
+
+const char* Comparison::running_state(const std::string& module) const {
+  if (state_.built_in(module)) return "built in";
+  return state_.loaded(module) ? "loaded" : "unloaded";
+}
+
+Json Comparison::running(const Spec& spec) const {
+  Json shown{{"state", running_state(spec.name)}};
+  const auto parameters = state_.running->parameters.find(spec.name);
+  if (parameters == state_.running->parameters.end()) return shown;
+  for (const auto& [name, value] : parameters->second)
+    if (value) shown["options"][name] = *value;
+  return shown;
+}
+
+Json Comparison::next_boot(const Spec& spec) const {
+  Json shown{{"state", state_.modprobe->blocks(spec.name)    ? "blocked"
+                       : state_.at_boot->contains(spec.name) ? "loaded"
+                                                             : "unloaded"}};
+  if (state_.built_in(spec.name)) shown["state"] = "built in";
+  if (spec.options.empty()) return shown;
+  shown["options"] = Json::object();
+  const auto configured = state_.modprobe->options.find(spec.name);
+  for (const auto& [name, value] : spec.options) {
+    shown["options"][name] = nullptr;
+    if (configured == state_.modprobe->options.end()) continue;
+    if (const auto found = configured->second.find(name); found != configured->second.end())
+      shown["options"][name] = found->second;
+  }
+  return shown;
+}
+
+/// modprobe.d says of the module what the document says, and gpuhost's file says no more than that.
+bool Comparison::configured(const Spec& spec) const {
+  const auto own = state_.own_modprobe->of(spec.name);
+  if (spec.state == State::blocked ? !state_.modprobe->blocks(spec.name) : own.blocked) return false;
+  const auto named = [&](const auto& option) { return spec.options.contains(option.first); };
+  if (!std::ranges::all_of(own.options, named)) return false;
+  const auto all = state_.modprobe->options.find(spec.name);
+  return std::ranges::all_of(spec.options, [&](const auto& option) {
+    if (all == state_.modprobe->options.end()) return false;
+    const auto found = all->second.find(option.first);
+    return found != all->second.end() && same_parameter_value(found->second, option.second);
+  });
+}
+
+/// False when the loaded module shows another value. A value that cannot be read makes the finding unknown.
+bool Comparison::runs_with_options(const Spec& spec, Finding& finding) const {
+  if (!state_.running || (!state_.loaded(spec.name) && !state_.built_in(spec.name))) return true;
+  const auto shown = state_.running->parameters.find(spec.name);
+  if (shown == state_.running->parameters.end()) return true;
+  bool same = true;
+  for (const auto& [name, value] : shown->second) {
+    if (value) {
+      same = same && same_parameter_value(*value, spec.options.at(name));
+    } else if (value.error().kind != ErrorKind::not_found) {
+      finding.verdict = Finding::Verdict::unknown;
+      finding.reason = value.error().message;
+      finding.permission = lacks_permission(value.error());
+    }
+  }
+  return same;
+}
+
+std::vector<std::string> Comparison::option_obstacles(const Spec& spec) const {
+  std::vector<std::string> found;
+  if (!state_.running || spec.options.empty()) return found;
+  const auto& file = state_.running->files.at(spec.name);
+  if (!file) return found;
+  if (file->builtin)
+    found.push_back(
+        fmt::format("module {0} is built into the kernel, which reads no modprobe.d for it: use "
+                    "kernel.parameters with the key {0}.{1}",
+                    spec.name, spec.options.begin()->first));
+  for (const auto& [name, value] : spec.options) {
+    if (std::ranges::find(file->parameters, name) != file->parameters.end()) continue;
+    const auto near = suggest(name, file->parameters);
+    found.push_back(fmt::format("module {} has no parameter '{}'{}", spec.name, name,
+                                near ? fmt::format(": did you mean '{}'?", *near) : ""));
+  }
+  return found;
+}
+
+std::vector<std::string> Comparison::load_obstacles(const Spec& spec) const {
+  if (!state_.running->loaded)
+    return {fmt::format("module {} cannot be loaded: {}", spec.name, state_.running->loaded.error().message)};
+  const auto& file = state_.running->files.at(spec.name);
+  if (!file) {
+    const auto& error = file.error();
+    return {error.advice.empty() ? error.message : error.message + "; " + error.advice};
+  }
+  // gpuhost's own file is written before.
+  const auto install = state_.modprobe->install.find(spec.name);
+  if (state_.modprobe->blocks(spec.name) && install->second.file != OwnModprobeFile::path)
+    return {fmt::format("{} blocks module {}: take the line out", install->second.file, spec.name)};
+  return {};
+}
+
+Claim Comparison::claim_of(const Spec& spec, const Finding& finding) const {
+  Json applied{{"state", word_of(spec.state)}};
+  if (!spec.options.empty()) applied["options"] = spec.options;
+  return {finding.address, finding.observed, std::move(applied)};
+}
+
+void Comparison::desired(const Spec& spec) {
+  Finding finding{.address = module_address(spec.name), .desired = {{"state", word_of(spec.state)}}};
+  if (!spec.options.empty()) finding.desired["options"] = spec.options;
+  if (const auto error = unreadable()) {
+    finding.verdict = Finding::Verdict::unknown;
+    finding.reason = error->message;
+    finding.permission = lacks_permission(*error);
+  } else {
+    finding.observed["next_boot"] = next_boot(spec);
+    if (state_.running) finding.observed["running"] = running(spec);
+    compare(spec, finding);
+  }
+  proposal_.findings.push_back(std::move(finding));
+}
+
+void Comparison::compare(const Spec& spec, Finding& finding) {
+  const bool options_run = runs_with_options(spec, finding);
+  const bool differs_next = plan_files(spec, finding);
+  const bool configures = !configured(spec);
+  if (!options_run) at_boot(spec.name, {"module/" + spec.name, "loaded with its options"}, configures);
+  const bool waits = plan_runtime(spec, finding, configures) || !options_run;
+  const bool steps =
+      differs_next || (!proposal_.steps.empty() && proposal_.steps.back().action.address == finding.address);
+  if (steps)
+    finding.verdict = Finding::Verdict::differs;
+  else if (waits)
+    finding.verdict = Finding::Verdict::pending_reboot;
+  else
+    return;
+  finding.reason.clear();
+  finding.permission = false;
+}
+
+/// What the next boot reads. True if something has to be written.
+bool Comparison::plan_files(const Spec& spec, const Finding& finding) {
+  bool writes = false;
+  if (!configured(spec)) {
+    auto step = configure_step(spec.name, state_.own_modprobe->of(spec.name),
+                               {spec.state == State::blocked, spec.options});
+    step.claims = claim_of(spec, finding);
+    step.blocked_by = option_obstacles(spec);
+    const auto install = state_.modprobe->install.find(spec.name);
+    if (spec.state == State::blocked && install != state_.modprobe->install.end() &&
+        install->second.file != OwnModprobeFile::path && !state_.modprobe->blocks(spec.name) &&
+        state_.modprobe->blacklisted.contains(spec.name))
+      step.blocked_by.push_back(
+          fmt::format("{} has an install command for module {}, which comes first: take it out",
+                      install->second.file, spec.name));
+    if (spec.state == State::blocked && state_.built_in(spec.name))
+      step.blocked_by.push_back(
+          fmt::format("module {} is built into the kernel and cannot be blocked", spec.name));
+    configured_now_.push_back(configured_fact(spec.name));
+    add(std::move(step));
+    writes = true;
+  }
+  const bool wanted = spec.state == State::loaded && !state_.built_in(spec.name);
+  const bool listed = state_.at_boot->contains(spec.name);
+  const bool ours = state_.own_boot_list->contains(spec.name);
+  if (wanted ? !listed : ours) {
+    auto step = load_at_boot_step(spec.name, wanted);
+    step.claims = claim_of(spec, finding);
+    add(std::move(step));
+    writes = true;
+  }
+  return writes;
+}
+
+/// What the running kernel has. True if something waits for the next boot.
+bool Comparison::plan_runtime(const Spec& spec, const Finding& finding, bool configures) {
+  if (!state_.running) return false;
+  const auto* loaded = state_.loaded(spec.name);
+  if (spec.state == State::loaded) {
+    if (loaded || state_.built_in(spec.name)) return false;
+    auto step = load_step(spec.name);
+    step.claims = claim_of(spec, finding);
+    step.blocked_by = load_obstacles(spec);
+    if (configures) step.needs.push_back(configured_fact(spec.name));
+    add(std::move(step));
+    return false;
+  }
+  if (!loaded && !state_.built_in(spec.name)) return false;
+  const bool idle = unloadable_.contains(spec.name);
+  if (spec.state == State::blocked && !(idle && may_unload())) {
+    at_boot(spec.name, unloaded_fact(spec.name), configures);
+    return true;
+  }
+  auto step = unload_step(spec.name);
+  step.claims = claim_of(spec, finding);
+  if (!loaded)
+    step.blocked_by.push_back(
+        fmt::format("module {} is built into the kernel and cannot be unloaded", spec.name));
+  else if (!idle)
+    step.blocked_by.push_back(in_use(spec.name, *loaded));
+  else
+    for (const auto& user : loaded->users) step.needs.push_back(unloaded_fact(user));
+  if (configures) step.needs.push_back(configured_fact(spec.name));
+  add(std::move(step));
+  return false;
+}
+
+/// The fact becomes true with the next boot: by what is written now, or by what is there already.
+void Comparison::at_boot(const std::string&, const Fact& fact, bool configures) {
+  if (configures)
+    at_boot_.push_back(fact);
+  else
+    proposal_.true_at_next_boot.push_back(fact);
+}
+
+void Comparison::no_longer_desired(const std::string& address, const Ownership::Object& object) {
+  if (!address.starts_with(address_prefix) || !address.ends_with(']') || unreadable()) return;
+  const auto module = address.substr(address_prefix.size(), address.size() - address_prefix.size() - 1);
+  const auto own = state_.own_modprobe->of(module);
+  auto step = give_back_step(module, own, state_.own_boot_list->contains(module));
+  if (!own.empty()) configured_now_.push_back(configured_fact(module));
+
+  const auto* loaded = state_.loaded(module);
+  const bool was_unloaded = object.before.is_object() &&
+                            object.before.value("/running/state"_json_pointer, std::string{}) == "unloaded";
+  const bool we_loaded =
+      was_unloaded && object.applied.is_object() && object.applied.value("state", std::string{}) == "loaded";
+  if (loaded && we_loaded) {
+    if (loaded->use_count == 0 && may_unload()) {
+      auto unload = unload_step(module);
+      unload.reason = ActionReason::removed_from_desired;
+      step.needs.push_back(unloaded_fact(module));
+      add(std::move(unload));
+    } else {
+      proposal_.notes.push_back(
+          {Note::Severity::info, address,
+           loaded->use_count > 0 ? in_use(module, *loaded) + "; it stays loaded until the next boot"
+                                 : fmt::format("module {} stays loaded until the next boot", module),
+           may_unload() ? "" : "set policy.disruption to remove-idle to unload it now"});
+    }
+  }
+  add(std::move(step));
+}
+
+Proposal Comparison::finish() && {
+  const auto& initramfs = state_.initramfs;
+  const bool stale = initramfs && initramfs->copied && state_.own_modprobe &&
+                     *initramfs->copied != state_.own_modprobe->digest();
+  if (initramfs && (stale || !configured_now_.empty())) {
+    add(refresh_step(*initramfs, configured_now_));
+    proposal_.steps.back().provides_at_boot = at_boot_;
+    return std::move(proposal_);
+  }
+  // Without an initramfs the files themselves are what the next boot reads.
+  for (auto& step : proposal_.steps)
+    for (const auto& fact : at_boot_)
+      if (step.action.verb == module_verb::configure &&
+          "module/" + step.action.arguments.value("module", "") == fact.subject)
+        step.provides_at_boot.push_back(fact);
+  return std::move(proposal_);
+}
+
+}  // namespace
+
+Proposal KernelModules::plan_from(const KernelModulesState& state, const PlanInput& input) const {
+  Comparison comparison(state, input, spec_);
+  std::set<std::string> named;
+  for (const auto& spec : spec_) {
+    named.insert(module_address(spec.name));
+    comparison.desired(spec);
+  }
+  for (const auto& [address, object] : input.owned.of(input.document))
+    if (!named.contains(address)) comparison.no_longer_desired(address, object);
+  return std::move(comparison).finish();
+}
+
+}  // namespace gpuhost

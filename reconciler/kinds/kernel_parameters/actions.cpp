@@ -1,0 +1,47 @@
+#include <fmt/format.h>
+
+#include "kinds/kernel_parameters/kind.hpp"
+
+namespace gpuhost {
+
+namespace {
+
+ParameterChange change_of(const StepAction& action) {
+  return {action.arguments.value("key", std::string{}),
+          occurrences_from(action.arguments.value("values", Json())),
+          action.verb == KernelParameters::release_verb};
+}
+
+Result<std::unique_ptr<BootLoader>> loader_of(const HostView& host) {
+  auto loader = find_boot_loader(host);
+  if (!loader) return fail(ErrorKind::not_found, "no boot loader that gpuhost knows is here");
+  return loader;
+}
+
+}  // namespace
+
+Result<bool> KernelParameters::satisfied(const StepAction& action, const HostView& host) const {
+  if (action.verb == forget_verb) return true;
+  const auto loader = loader_of(host);
+  if (!loader) return std::unexpected(loader.error());
+  const auto boot = (*loader)->look(host);
+  if (!boot.entries) return std::unexpected(boot.entries.error());
+  if (action.verb == rebuild_verb) {
+    for (const auto& [key, values] : action.arguments.at("next_boot").items())
+      if (!entries_agree(boot, key, occurrences_from(values))) return false;
+    return true;
+  }
+  if (!boot.configuration) return std::unexpected(boot.configuration.error());
+  return is_staged(boot, change_of(action));
+}
+
+Result<void> KernelParameters::run(const StepAction& action, Host& host) const {
+  const auto loader = loader_of(host.view);
+  if (!loader) return std::unexpected(loader.error());
+  if (action.verb == rebuild_verb) return (*loader)->rebuild(host);
+  if (action.verb == stage_verb || action.verb == release_verb)
+    return (*loader)->stage(change_of(action), host);
+  return fail(ErrorKind::unsupported, fmt::format("no step '{}' for {}", action.verb, action.address));
+}
+
+}  // namespace gpuhost

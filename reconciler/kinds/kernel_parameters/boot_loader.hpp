@@ -1,0 +1,76 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "host/host.hpp"
+#include "kinds/kernel_parameters/command_line.hpp"
+#include "kinds/kernel_parameters/grub_drop_in.hpp"
+
+namespace gpuhost {
+
+struct BootEntry {
+  std::string title;
+  CommandLine command_line;
+};
+
+/// What the configuration says, which the entries are made from.
+struct BootConfiguration {
+  /// Each makes command lines, of this kernel or of later ones. With a drop-in: what it works on.
+  std::vector<CommandLine> lines;
+  std::optional<GrubDropIn> drop_in;
+};
+
+/// How a host boots, as observed.
+struct BootSetup {
+  std::string loader;
+  /// What will be booted, the default first, without recovery entries.
+  Result<std::vector<BootEntry>> entries;
+  Result<BootConfiguration> configuration;
+  /// Turns the configuration into entries; empty: a change of the configuration is a change of the entries.
+  std::vector<Command> rebuild = {};
+  std::string rebuild_blocked = {};  ///< why the commands cannot run
+};
+
+/// A key as it is to be in the configuration.
+struct ParameterChange {
+  std::string key;
+  Occurrences values;  ///< empty: absent
+  /// No longer gpuhost's: with a drop-in the key leaves it, whatever it was before; else `values` are what
+  /// was before.
+  bool release = false;
+};
+
+/// One way of booting. Small on purpose: what differs between loaders and nothing else.
+class BootLoader {
+ public:
+  virtual ~BootLoader() = default;
+  [[nodiscard]] virtual BootSetup look(const HostView& host) const = 0;
+  virtual Result<void> stage(const ParameterChange& change, Host& host) const = 0;
+  /// Called when everything is staged.
+  virtual Result<void> rebuild(Host& host) const;
+};
+
+/// The loader that boots this host; null if none that gpuhost knows is there.
+[[nodiscard]] std::unique_ptr<BootLoader> find_boot_loader(const HostView& host);
+
+/// Each is null if that loader does not boot this host.
+[[nodiscard]] std::unique_ptr<BootLoader> find_proxmox_boot_tool(const HostView& host);
+[[nodiscard]] std::unique_ptr<BootLoader> find_grubby(const HostView& host);
+[[nodiscard]] std::unique_ptr<BootLoader> find_grub(const HostView& host);
+[[nodiscard]] std::unique_ptr<BootLoader> find_kernel_install(const HostView& host);
+
+/// False only when it is certainly not there.
+[[nodiscard]] bool may_exist(const FileReader& files, const std::string& path);
+
+/// Replaces a file by what `edit` makes of its text, unless that changes nothing.
+Result<void> edit_file(Host& host, const std::string& path,
+                       const std::function<Result<std::string>(const std::string&)>& edit);
+
+/// The key's new values in a file that holds one kernel command line.
+Result<void> edit_command_line_file(Host& host, const std::string& path, const ParameterChange& change);
+
+}  // namespace gpuhost

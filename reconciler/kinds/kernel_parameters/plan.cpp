@@ -1,0 +1,283 @@
+#include <algorithm>
+#include <iterator>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "kinds/kernel_parameters/kind.hpp"
+#include "kinds/observed_json.hpp"
+
+namespace gpuhost {
+
+namespace {
+
+constexpr std::string_view address_prefix = "kernel.parameters[";
+constexpr const char* lane = "boot loader";
+constexpr const char* no_loader =
+    "no boot loader that gpuhost knows is here (GRUB, grubby, systemd-boot or proxmox-boot-tool): set the "
+    "kernel "
+    "command line where this host's boot is configured";
+
+std::string address_of(std::string_view key) {
+  return fmt::format("{}{}]", address_prefix, underscored(key));
+}
+
+std::optional<std::string> key_at(std::string_view address) {
+  if (!address.starts_with(address_prefix) || !address.ends_with(']')) return std::nullopt;
+  address.remove_prefix(address_prefix.size());
+  return std::string(address.substr(0, address.size() - 1));
+}
+
+Occurrences occurrences_of(const KernelParameterSpec& spec) {
+  if (!spec.present) return {};
+  if (spec.values.empty()) return {std::nullopt};
+  return {spec.values.begin(), spec.values.end()};
+}
+
+Fact staged_fact(std::string_view key) {
+  return {"kernel_parameter/" + underscored(key), "staged"};
+}
+
+/// What is true of the running kernel once these values are on its command line.
+std::vector<Fact> facts_of(std::string_view key, const Occurrences& values) {
+  const auto subject = "kernel_parameter/" + underscored(key);
+  std::vector<std::string> parts;
+  for (const auto& value : values) parts.push_back(value.value_or(""));
+  std::vector<Fact> facts{{subject, values.empty() ? "absent" : join(parts, "|")}};
+  if (values.empty() || values.back() != "off") facts.push_back({subject, "not off"});
+  return facts;
+}
+
+std::string with_advice(const Error& error) {
+  return error.advice.empty() ? error.message : error.message + "; " + error.advice;
+}
+
+/// Goes through the keys and gathers what a proposal needs.
+class Comparison {
+ public:
+  Comparison(const KernelParametersState& state, const PlanInput& input) : state_(state), input_(input) {}
+
+  void desired(const KernelParameterSpec& spec);
+  void no_longer_desired(const std::string& address, const Ownership::Object& object);
+  Proposal finish() &&;
+
+ private:
+  [[nodiscard]] std::optional<Error> unreadable() const;
+  [[nodiscard]] Occurrences running(std::string_view key) const { return (**state_.running).of(key); }
+  [[nodiscard]] bool runs_with(std::string_view key, const Occurrences& values) const {
+    return !state_.running || running(key) == values;
+  }
+  [[nodiscard]] Occurrences next_boot(std::string_view key) const;
+  [[nodiscard]] Json observed(std::string_view key) const;
+  [[nodiscard]] std::string differing_entries(std::string_view key) const;
+  void compare(const KernelParameterSpec& spec, Finding& finding);
+  void change(const ParameterChange& wanted, const Occurrences& next, Step step);
+  [[nodiscard]] Step step_for(const char* verb, const ParameterChange& wanted, const Occurrences& next) const;
+  [[nodiscard]] Occurrences after_release(const std::string& key, const Occurrences& before) const;
+  [[nodiscard]] Step rebuild_step() const;
+
+  const KernelParametersState& state_;
+  const PlanInput& input_;
+  Proposal proposal_;
+  std::map<std::string, Occurrences> to_build_;  // what the entries are to become
+  std::vector<Fact> staged_now_;
+};
+
+std::optional<Error> Comparison::unreadable() const {
+  if (state_.running && !*state_.running) return state_.running->error();
+  if (state_.boot && !state_.boot->entries) return state_.boot->entries.error();
+  if (state_.boot && state_.boot->entries->empty())
+    return Error{ErrorKind::unsupported, "cannot tell the next boot's command line: " + state_.boot->loader +
+                                             " has no Linux entry that gpuhost can read"};
+  return std::nullopt;
+}
+
+Occurrences Comparison::next_boot(std::string_view key) const {
+  return state_.boot->entries->front().command_line.of(key);
+}
+
+Json Comparison::observed(std::string_view key) const {
+  Json shown = Json::object();
+  if (state_.running) shown["running"] = json_of(running(key));
+  if (state_.boot) shown["next_boot"] = json_of(next_boot(key));
+  return shown;
+}
+
+std::string Comparison::differing_entries(std::string_view key) const {
+  std::vector<std::string> titles;
+  for (const auto& entry : *state_.boot->entries)
+    if (entry.command_line.of(key) != next_boot(key)) titles.push_back("'" + entry.title + "'");
+  return titles.empty() ? "" : "other boot entries have other values: " + join(titles, ", ");
+}
+
+void Comparison::desired(const KernelParameterSpec& spec) {
+  Finding finding{.address = address_of(spec.key), .desired = json_of(occurrences_of(spec))};
+  if (const auto error = unreadable()) {
+    finding.verdict = Finding::Verdict::unknown;
+    finding.reason = with_advice(*error);
+    finding.permission = lacks_permission(*error);
+  } else {
+    finding.observed = observed(spec.key);
+    compare(spec, finding);
+  }
+  proposal_.findings.push_back(std::move(finding));
+}
+
+void Comparison::compare(const KernelParameterSpec& spec, Finding& finding) {
+  const ParameterChange wanted{spec.key, occurrences_of(spec)};
+  const bool runs = runs_with(spec.key, wanted.values);
+  if (!state_.boot) {
+    finding.verdict = runs ? Finding::Verdict::unknown : Finding::Verdict::differs;
+    finding.reason = no_loader;
+    if (runs) return;
+    auto step = step_for(KernelParameters::stage_verb, wanted, {});
+    step.blocked_by.push_back(no_loader);
+    proposal_.steps.push_back(std::move(step));
+    return;
+  }
+  const auto next = next_boot(spec.key);
+  const bool agree = entries_agree(*state_.boot, spec.key, wanted.values);
+  const bool staged = agree && (is_staged(*state_.boot, wanted) || !state_.boot->configuration);
+  finding.reason = differing_entries(spec.key);
+  if (staged) {
+    if (runs) return;
+    finding.verdict = Finding::Verdict::pending_reboot;
+    std::ranges::move(facts_of(spec.key, wanted.values), std::back_inserter(proposal_.true_at_next_boot));
+    return;
+  }
+  finding.verdict = Finding::Verdict::differs;
+  auto step = step_for(KernelParameters::stage_verb, wanted, next);
+  step.claims = Claim{finding.address, json_of(next), json_of(wanted.values)};
+  change(wanted, next, std::move(step));
+}
+
+/// Stages what is not staged, and notes what the entries lack.
+void Comparison::change(const ParameterChange& wanted, const Occurrences& next, Step step) {
+  const auto& boot = *state_.boot;
+  const auto expected = wanted.release ? after_release(wanted.key, wanted.values) : wanted.values;
+  const bool builds = !boot.rebuild.empty() || !boot.rebuild_blocked.empty();
+  const auto at_boot = runs_with(wanted.key, expected) ? std::vector<Fact>{} : facts_of(wanted.key, expected);
+  if (!is_staged(boot, wanted)) {
+    if (!boot.configuration) step.blocked_by.push_back(with_advice(boot.configuration.error()));
+    if (builds) {
+      step.provides = {staged_fact(wanted.key)};
+      staged_now_.push_back(staged_fact(wanted.key));
+    } else {
+      step.provides_at_boot = at_boot;
+    }
+    proposal_.steps.push_back(std::move(step));
+  } else if (wanted.release) {
+    proposal_.steps.push_back(std::move(step));
+  }
+  if (builds && (next != expected || !entries_agree(boot, wanted.key, expected)))
+    to_build_[underscored(wanted.key)] = expected;
+}
+
+Step Comparison::step_for(const char* verb, const ParameterChange& wanted, const Occurrences& next) const {
+  const auto words = words_for(wanted.key, wanted.values);
+  const bool release = wanted.release;
+  Step step;
+  step.action = {std::string(KernelParameters::kind_name),
+                 verb,
+                 address_of(wanted.key),
+                 {{"key", wanted.key}, {"values", json_of(wanted.values)}}};
+  step.actions = {wanted.values.empty() ? "delete" : next.empty() ? "create" : "update"};
+  const auto what = words.empty() ? wanted.key : words;
+  if (release) {
+    step.title = fmt::format("give back kernel parameter {}", wanted.key);
+    step.progress = fmt::format("giving back kernel parameter {}", wanted.key);
+  } else {
+    step.title =
+        fmt::format("{} kernel parameter {} for the next boot", words.empty() ? "remove" : "set", what);
+    step.progress = fmt::format("{} kernel parameter {}", words.empty() ? "removing" : "setting", what);
+  }
+  step.before = observed(wanted.key);
+  step.after = step.before;
+  const auto expected = release && state_.boot ? after_release(wanted.key, wanted.values) : wanted.values;
+  step.after["next_boot"] = json_of(expected);
+  step.before["desired"] = step.after["desired"] = json_of(expected);
+  step.lanes = {lane};
+  return step;
+}
+
+/// What the next boot has when gpuhost's hand is off: with a drop-in, what the files before it say.
+Occurrences Comparison::after_release(const std::string& key, const Occurrences& before) const {
+  const auto& configuration = state_.boot->configuration;
+  if (!configuration || !configuration->drop_in || configuration->lines.empty()) return before;
+  return configuration->lines.front().of(key);
+}
+
+void Comparison::no_longer_desired(const std::string& address, const Ownership::Object& object) {
+  const auto key = key_at(address);
+  if (!key || !state_.boot || unreadable()) return;
+  const ParameterChange wanted{*key, occurrences_from(object.before), true};
+  const auto next = next_boot(*key);
+  const auto& configuration = state_.boot->configuration;
+  const bool ours = configuration && configuration->drop_in ? configuration->drop_in->find(*key) != nullptr
+                                                            : json_of(next) == object.applied;
+  auto step = step_for(ours ? KernelParameters::release_verb : KernelParameters::forget_verb, wanted, next);
+  step.gives_back = address;
+  step.reason = ActionReason::removed_from_desired;
+  if (ours) {
+    change(wanted, next, std::move(step));
+    return;
+  }
+  step.actions = {"release"};
+  step.title = fmt::format("leave kernel parameter {} as it is", *key);
+  step.progress = fmt::format("leaving kernel parameter {}", *key);
+  step.explanation = "another hand has changed it since gpuhost set it";
+  step.after = step.before;
+  proposal_.steps.push_back(std::move(step));
+}
+
+Step Comparison::rebuild_step() const {
+  const auto& boot = *state_.boot;
+  std::vector<std::string> commands;
+  for (const auto& command : boot.rebuild) commands.push_back("'" + join(command.argv, " ") + "'");
+  Step step;
+  Json next = Json::object();
+  Json before = Json::object();
+  for (const auto& [key, values] : to_build_) {
+    next[key] = json_of(values);
+    before[key] = json_of(next_boot(key));
+    if (!runs_with(key, values))
+      std::ranges::move(facts_of(key, values), std::back_inserter(step.provides_at_boot));
+  }
+  step.action = {std::string(KernelParameters::kind_name),
+                 KernelParameters::rebuild_verb,
+                 "kernel.boot_loader",
+                 {{"next_boot", next}}};
+  step.actions = {"update"};
+  step.title = fmt::format("rebuild the boot entries with {}", join(commands, " and "));
+  step.progress = "rebuilding the boot entries";
+  step.before = {{"next_boot", before}};
+  step.after = {{"next_boot", next}};
+  step.explanation = "kernel parameters reach the kernel through the boot entries of " + boot.loader;
+  step.needs = staged_now_;
+  step.lanes = {lane};
+  step.reason = ActionReason::prerequisite;
+  if (!boot.rebuild_blocked.empty()) step.blocked_by.push_back(boot.rebuild_blocked);
+  return step;
+}
+
+Proposal Comparison::finish() && {
+  if (!to_build_.empty()) proposal_.steps.push_back(rebuild_step());
+  return std::move(proposal_);
+}
+
+}  // namespace
+
+Proposal KernelParameters::plan_from(const KernelParametersState& state, const PlanInput& input) const {
+  Comparison comparison(state, input);
+  std::vector<std::string> named;
+  for (const auto& spec : spec_) {
+    named.push_back(address_of(spec.key));
+    comparison.desired(spec);
+  }
+  for (const auto& [address, object] : input.owned.of(input.document))
+    if (std::ranges::find(named, address) == named.end()) comparison.no_longer_desired(address, object);
+  return std::move(comparison).finish();
+}
+
+}  // namespace gpuhost

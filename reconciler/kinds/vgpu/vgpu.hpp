@@ -1,0 +1,39 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/uuid.hpp"
+#include "document/located.hpp"
+
+namespace gpuhost {
+
+/// The vGPUs of a GPU and how they share it.
+struct VgpuSpec {
+  enum class Sizes { equal, mixed };
+  struct Vgpus {
+    Located<std::string> name;
+    std::string type;  ///< as written: "GRID A100-3-20C", or its last word
+    unsigned count = 1;
+    std::optional<Located<std::string>> instance;  ///< name of a MIG instance of the entry
+    std::map<std::string, std::string> params;     ///< vgpu_params
+    std::vector<Uuid> uuids;    ///< mdev: in place of those gpuhost would give; one for each
+    std::vector<unsigned> vfs;  ///< numbers of virtual functions, as in virtfnN; one for each
+    std::optional<Located<std::vector<unsigned>>> placement;  ///< for mixed sizes; one for each
+  };
+  struct Scheduler {
+    enum class Policy { best_effort, equal_share, fixed_share };
+    std::optional<Located<Policy>> policy;
+    std::optional<unsigned> timeslice;  ///< milliseconds
+    std::optional<unsigned> frequency;  ///< hertz
+    std::optional<unsigned> averaging;  ///< averaging factor of the strict round robin
+  };
+
+  std::optional<Located<std::vector<Vgpus>>> vgpus;  ///< empty: none
+  std::optional<Located<Sizes>> sizes;
+  std::optional<Located<Scheduler>> scheduler;
+};
+
+}  // namespace gpuhost

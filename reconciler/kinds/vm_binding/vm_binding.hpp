@@ -1,0 +1,29 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "document/located.hpp"
+
+namespace gpuhost {
+
+/// An existing persistent domain and the NVIDIA devices it has.
+struct VmSpec {
+  struct Device {
+    enum class Type { vgpu, gpu };
+    Type type = Type::vgpu;
+    Located<std::string> name;  ///< "left/train/0", "right"
+  };
+  enum class Attach { next_start, live };
+  enum class State { running, stopped };
+
+  Located<std::string> name;
+  std::string connection = "qemu:///system";
+  std::optional<Located<std::vector<Device>>> devices;  ///< exactly these; nothing: not managed
+  std::optional<Located<Attach>> attach;
+  std::optional<Located<State>> state;
+  std::optional<Located<bool>> autostart;
+};
+
+}  // namespace gpuhost
