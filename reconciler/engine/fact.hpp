@@ -18,12 +18,7 @@ struct Fact {
 
 /// Whether a fact is true of the host as it was observed.
 struct Truth {
-  enum class Value {
-    no,
-    yes,
-    after_boot,  ///< not yet: staged, and true after the next boot
-    unknown,
-  };
+  enum class Value { no, yes, unknown };
   Value value = Value::no;
   std::string reason = {};  ///< why it cannot be told; for unknown only
 

@@ -10,8 +10,6 @@ std::string_view to_string(Truth::Value value) {
       return "no";
     case Truth::Value::yes:
       return "yes";
-    case Truth::Value::after_boot:
-      return "after_boot";
     case Truth::Value::unknown:
       return "unknown";
   }

@@ -20,6 +20,10 @@ void Linker::add_lending(Step step, std::size_t rank) {
   drafts_.push_back({.step = std::move(step), .rank = rank});
 }
 
+void Linker::add_staged(const std::vector<Fact>& facts) {
+  staged_.insert(facts.begin(), facts.end());
+}
+
 void Linker::link() {
   // Brackets add steps, whose own needs are met in the same way: the list grows while it is gone through.
   for (std::size_t user = 0; user < drafts_.size(); ++user) {
@@ -64,15 +68,16 @@ void Linker::resolve(const Fact& need, std::size_t user) {
     drafts_[user].after_boot.insert(found.begin(), found.end());
     return;
   }
+  if (staged_.contains(need)) {
+    drafts_[user].phase = std::max<std::size_t>(drafts_[user].phase, 1);
+    return;
+  }
   const Truth& now = truth(need);
   switch (now.value) {
     case Truth::Value::yes:
       for (const auto ender : others(ended_by_, need, user))
         block(user, fmt::format("\"{}\" ends that {}, and nothing provides it again",
                                 drafts_[ender].step.title, need.to_string()));
-      return;
-    case Truth::Value::after_boot:
-      drafts_[user].phase = std::max<std::size_t>(drafts_[user].phase, 1);
       return;
     case Truth::Value::unknown:
       block(user, fmt::format("cannot tell whether {}: {}", need.to_string(), now.reason));
@@ -146,8 +151,7 @@ std::optional<Linker::Cost> Linker::cost(const Offer& offer, const std::set<Fact
 
 /// Adds what making the need true would cost; false if nothing can.
 bool Linker::reachable(const Fact& need, const std::set<Fact>& asked, Cost& sum) {
-  if (provided_by_.contains(need) || truth(need).value == Truth::Value::yes ||
-      truth(need).value == Truth::Value::after_boot)
+  if (provided_by_.contains(need) || staged_.contains(need) || truth(need).value == Truth::Value::yes)
     return true;
   if (truth(need).value == Truth::Value::unknown || asked.contains(need)) return false;
   auto deeper = asked;
@@ -163,7 +167,7 @@ void Linker::order_teardown(std::size_t step) {
   const auto needs = drafts_[step].step.needs_now;
   for (const auto& need : needs) {
     const Truth& now = truth(need);
-    if (now.value == Truth::Value::no || now.value == Truth::Value::after_boot)
+    if (now.value == Truth::Value::no)
       block(step, fmt::format("needs that {} now, and it is not so", need.to_string()));
     if (now.value == Truth::Value::unknown)
       block(step, fmt::format("cannot tell whether {}: {}", need.to_string(), now.reason));

@@ -35,6 +35,8 @@ class Linker {
   Linker(const Kinds& kinds, const Observations& seen) : kinds_(kinds), seen_(seen) {}
 
   void add(Step step, std::size_t rank);
+  /// Facts that an earlier run staged: true after the next boot.
+  void add_staged(const std::vector<Fact>& facts);
   void link();
 
   [[nodiscard]] std::vector<Draft>& drafts() { return drafts_; }
@@ -81,6 +83,7 @@ class Linker {
   Index provided_at_boot_by_;
   Index ended_by_;
   Index needed_by_;
+  std::set<Fact> staged_;
   std::map<Fact, Truth> truths_;
 };
 

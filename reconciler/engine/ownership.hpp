@@ -2,6 +2,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -36,6 +37,14 @@ class Ownership {
   /// Another document that owns the object, if one does.
   [[nodiscard]] std::optional<std::string> other_owner(const std::string& document,
                                                        const std::string& address) const;
+
+  /// Every owned address, whoever owns it.
+  [[nodiscard]] std::set<std::string> addresses() const {
+    std::set<std::string> all;
+    for (const auto& [document, objects] : documents_)
+      for (const auto& [address, object] : objects) all.insert(address);
+    return all;
+  }
 
   void claim(const std::string& document, const Claim& claim);
   void give_back(const std::string& document, const std::string& address);

@@ -43,6 +43,7 @@ Plan make_plan(const Kinds& kinds, const Observations& seen, const PlanContext& 
     for (auto& step : proposal.steps)
       if (std::ranges::find(context.owed, step.action) == context.owed.end())
         linker.add(std::move(step), rank);
+    linker.add_staged(proposal.true_at_next_boot);
     append(plan.findings, std::move(proposal.findings));
     append(plan.unmanaged, std::move(proposal.unmanaged));
     append(plan.notes, std::move(proposal.notes));

@@ -67,14 +67,14 @@ class ToyKind final : public Kind {
         proposal.findings.push_back({.address = step.title, .verdict = Finding::Verdict::pending_reboot});
       else
         proposal.steps.push_back(own(step));
+    const std::lock_guard lock(world_->mutex);
+    proposal.true_at_next_boot.assign(world_->at_boot.begin(), world_->at_boot.end());
     return proposal;
   }
   [[nodiscard]] std::optional<Truth> holds(const Fact& fact, const Observation& seen) const override {
     if (const auto why = unknown.find(fact); why != unknown.end()) return Truth::unknown(why->second);
     if (!fact.subject.starts_with(name_ + "/")) return std::nullopt;
-    if (facts_of(seen).contains(fact)) return Truth::of(true);
-    const std::lock_guard lock(world_->mutex);
-    return world_->at_boot.contains(fact) ? Truth{Truth::Value::after_boot} : Truth::of(false);
+    return Truth::of(facts_of(seen).contains(fact));
   }
   [[nodiscard]] std::vector<Offer> offer(const Fact& fact, const Observation&) const override {
     auto made = offers(fact);

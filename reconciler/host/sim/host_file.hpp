@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -12,8 +13,8 @@
 
 namespace gpuhost {
 
-/// A recorded or simulated host (`kind: Host`), as a value. The files under it are what the readers read; the other
-/// sections are what is no file, and what the hardware and firmware could do if asked.
+/// A recorded or simulated host (`kind: Host`), as a value. The files under it are what the readers read; the
+/// other sections are what is no file, and what the hardware and firmware could do if asked.
 struct HostFile {
   struct Text {
     std::string content;
@@ -24,28 +25,36 @@ struct HostFile {
     std::string target;
     bool operator==(const Link&) const = default;
   };
+  /// An empty directory; one with entries exists by them.
   struct Directory {
     bool operator==(const Directory&) const = default;
+  };
+  /// A device node: there, and never read.
+  struct Device {
+    bool operator==(const Device&) const = default;
   };
   /// There, but could not be read when it was recorded, and why.
   struct Unreadable {
     std::string reason;
     bool permission = false;
+    bool unseen = false;  ///< not even its status could be told
     bool operator==(const Unreadable&) const = default;
   };
-  using Entry = std::variant<Text, Link, Directory, Unreadable>;
+  using Entry = std::variant<Text, Link, Directory, Device, Unreadable>;
 
   struct Module {
     ModuleFile file;
-    std::vector<std::string> depends;
-    std::map<std::string, std::string> defaults;  ///< parameter values when nothing sets them
+    std::vector<std::string> depends;             ///< with `_`
+    std::map<std::string, std::string> defaults;  ///< values that nothing sets, of names in file.parameters
     bool at_boot = false;                         ///< loaded at boot by hardware or initramfs, unless blocked
     std::optional<LoadedModule> loaded;
+    std::optional<Error> unknown;  ///< what asking for the module's file answered, in place of `file`
     bool operator==(const Module&) const = default;
   };
   struct Unit {
     UnitState state;
     bool refuses_to_stop = false;
+    std::optional<Error> unknown;  ///< what asking for its state answered, in place of `state`
     bool operator==(const Unit&) const = default;
   };
   enum class Iommu { none, intel, amd };
@@ -53,6 +62,15 @@ struct HostFile {
     Iommu iommu = Iommu::none;  ///< what the firmware offers the kernel
     /// Whether the kernel turns it on without being told (CONFIG_INTEL_IOMMU_DEFAULT_ON and the like).
     bool iommu_default_on = true;
+    /// IOMMU groups by number, with the PCI addresses in them, as they are whenever the IOMMU is on. Empty:
+    /// one for each PCI slot. Filled when a boot turns the IOMMU off.
+    std::map<unsigned, std::vector<std::string>> iommu_groups;
+    /// Names under /sys/class/iommu whenever the IOMMU is on. Empty: dmar0 (intel) or ivhd0 (amd).
+    std::vector<std::string> iommu_units;
+    /// What modprobe.d said when the initramfs was last built, if it now says something else.
+    std::optional<std::string> initramfs;
+    /// What proxmox-boot-tool last wrote for the next boot to system partitions that are not mounted.
+    std::optional<std::string> esp_command_line;
     bool operator==(const Machine&) const = default;
   };
 
@@ -61,10 +79,12 @@ struct HostFile {
   Machine machine;
   std::map<std::string, Entry> files;  ///< by absolute path; directories above an entry exist by themselves
   std::map<std::string, Module> modules;  ///< by name with `_`
-  /// Set when modules could not be read on the recorded host.
+  /// Set when the loaded modules could not be told on the recorded host.
   std::optional<Error> modules_unknown;
   std::map<std::string, Unit> units;
+  /// Set when systemd could not be asked on the recorded host.
   std::optional<Error> units_unknown;
+  bool operator==(const HostFile&) const = default;
 };
 
 /// Nothing on any problem; the problems are then in `diagnostics`. `source` as in parse_yaml.

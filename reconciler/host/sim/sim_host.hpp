@@ -20,8 +20,8 @@ class SimHost {
   [[nodiscard]] HostView view() const;
   [[nodiscard]] Host host();
 
-  /// What the firmware, boot loader, kernel and systemd do: runtime state is lost, the configured command line becomes
-  /// the running one, modules and units come up as configured.
+  /// What the firmware, boot loader, kernel and systemd do: runtime state is lost, the configured command
+  /// line becomes the running one, modules and units come up as configured.
   Result<void> reboot();
 
   /// The host as it is now, to be written back.

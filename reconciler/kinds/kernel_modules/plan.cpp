@@ -59,7 +59,7 @@ class Comparison {
   void compare(const Spec& spec, Finding& finding);
   bool plan_files(const Spec& spec, const Finding& finding);
   bool plan_runtime(const Spec& spec, const Finding& finding, bool configures);
-  void at_boot(const std::string& module, const Fact& fact, bool configures);
+  void at_boot(const Fact& fact, bool configures);
   void add(Step step) { proposal_.steps.push_back(std::move(step)); }
   [[nodiscard]] Claim claim_of(const Spec& spec, const Finding& finding) const;
   [[nodiscard]] bool may_unload() const { return input_.policy.disruption >= Disruption::remove_idle; }
@@ -220,7 +220,7 @@ void Comparison::compare(const Spec& spec, Finding& finding) {
   const bool options_run = runs_with_options(spec, finding);
   const bool differs_next = plan_files(spec, finding);
   const bool configures = !configured(spec);
-  if (!options_run) at_boot(spec.name, {"module/" + spec.name, "loaded with its options"}, configures);
+  if (!options_run) at_boot({"module/" + spec.name, "loaded with its options"}, configures);
   const bool waits = plan_runtime(spec, finding, configures) || !options_run;
   const bool steps =
       differs_next || (!proposal_.steps.empty() && proposal_.steps.back().action.address == finding.address);
@@ -284,7 +284,7 @@ bool Comparison::plan_runtime(const Spec& spec, const Finding& finding, bool con
   if (!loaded && !state_.built_in(spec.name)) return false;
   const bool idle = unloadable_.contains(spec.name);
   if (spec.state == State::blocked && !(idle && may_unload())) {
-    at_boot(spec.name, unloaded_fact(spec.name), configures);
+    at_boot(unloaded_fact(spec.name), configures);
     return true;
   }
   auto step = unload_step(spec.name);
@@ -302,7 +302,7 @@ bool Comparison::plan_runtime(const Spec& spec, const Finding& finding, bool con
 }
 
 /// The fact becomes true with the next boot: by what is written now, or by what is there already.
-void Comparison::at_boot(const std::string&, const Fact& fact, bool configures) {
+void Comparison::at_boot(const Fact& fact, bool configures) {
   if (configures)
     at_boot_.push_back(fact);
   else

@@ -1,0 +1,134 @@
+#include <algorithm>
+#include <iostream>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "base/text.hpp"
+#include "cli/documents.hpp"
+#include "cli/interrupt.hpp"
+#include "cli/planning.hpp"
+#include "cli/run_guard.hpp"
+#include "cli/run_output.hpp"
+#include "cli/run_record.hpp"
+#include "cli/target.hpp"
+#include "cli/verbs.hpp"
+#include "render/plan_summary.hpp"
+
+namespace gpuhost {
+
+namespace {
+
+bool can_ask(const Options& options) {
+  return options.format == "text" && input_is_terminal() && output_is_terminal();
+}
+
+bool confirmed(const Plan& plan) {
+  print(fmt::format(
+      "\nApply {}? Only 'yes' is accepted: ",
+      plan.steps.size() == 1 ? "this change" : fmt::format("these {} changes", plan.steps.size())));
+  (void)flush_output();
+  std::string answer;
+  std::getline(std::cin, answer);
+  return trim(answer) == "yes";
+}
+
+/// Everything that ends the run before the host is looked at.
+OrExit<DecodedDocument> acceptable_document(const Options& options) {
+  if (!options.yes && !can_ask(options))
+    return std::unexpected(
+        report({ErrorKind::invalid, "cannot ask without a terminal", "give --yes to apply unasked"},
+               ExitCode::usage));
+  auto document = load_document(options, options.live());
+  if (!document) return document;
+  if (!document->unsupported.empty()) {
+    for (const auto& part : document->unsupported)
+      (void)report(
+          {ErrorKind::unsupported, fmt::format("{}: not supported by this version", place_of(part))});
+    return std::unexpected(ExitCode::not_applyable);
+  }
+  if (options.live() && ::geteuid() != 0)
+    return std::unexpected(
+        report({ErrorKind::denied, "cannot apply to this host: only root may", "run it as root"}));
+  if (options.allow)
+    document->desired.policy.disruption = std::min(document->desired.policy.disruption, *options.allow);
+  return document;
+}
+
+RunOptions run_options(const Options& options, Target& target, const InterruptWatch& watch) {
+  RunOptions run;
+  run.executor.interrupted = &watch.requested();
+  if (target.simulated()) run.executor.workers = 1;  // so that the same host file ends the same every time
+  run.resumes = target.simulated();
+  if (options.reboot) run.reboot = [&target] { return target.reboot(); };
+  return run;
+}
+
+ExitCode code_of(const RunReport& report, const Options& options, const InterruptWatch& watch) {
+  switch (report.result) {
+    case RunReport::Result::converged:
+      return ExitCode::done;
+    case RunReport::Result::reboot_required:
+      return ExitCode::reboot_needed;
+    case RunReport::Result::refused:
+      return ExitCode::not_applyable;
+    case RunReport::Result::failed:
+      return report.changed && !options.no_rollback ? ExitCode::partly_done : ExitCode::failed;
+    case RunReport::Result::interrupted:
+      return watch.exit_code();
+  }
+  return ExitCode::failed;
+}
+
+/// The end of a run that has not changed anything.
+ExitCode end_unchanged(RunOutput& output, const Plan& plan, RunReport::Result result, std::string why,
+                       ExitCode code) {
+  RunReport report{.result = result, .last = plan};
+  if (!why.empty()) report.errors.push_back(std::move(why));
+  output.ended(report, code);
+  return code;
+}
+
+ExitCode carry_out(const Options& options, const DecodedDocument& document, const Plan& plan, Target& target,
+                   RunOutput& output) {
+  const InterruptWatch watch;
+  auto host = target.host();
+  const auto run = reconcile(document.desired, plan, host, output, run_options(options, target, watch));
+  if (!run) {
+    const auto code = report(run.error());
+    const auto result =
+        run.error().kind == ErrorKind::stale ? RunReport::Result::refused : RunReport::Result::failed;
+    return end_unchanged(output, plan, result, run.error().message, code);
+  }
+  auto code = code_of(*run, options, watch);
+  auto recorded = record_run(*run, host);
+  if (recorded) recorded = target.save();
+  if (run->result != RunReport::Result::refused) output.verified(run->last);
+  output.ended(*run, code);
+  if (recorded) return code;
+  const auto unrecorded = report(recorded.error());
+  return code == ExitCode::done ? unrecorded : code;
+}
+
+}  // namespace
+
+ExitCode run_apply(const Options& options) {
+  const auto document = acceptable_document(options);
+  if (!document) return document.error();
+  const auto guard = RunGuard::take(options);
+  if (!guard) return report(guard.error());
+  auto target = Target::open(options);
+  if (!target) return target.error();
+  const auto plan = plan_document(*document, target->view());
+  if (!plan) return plan.error();
+  const auto clock_view = target->view();
+  const auto output = make_run_output(options, clock_view.clock);
+  output->approved(*plan);
+  if (!plan->applyable())
+    return end_unchanged(*output, *plan, RunReport::Result::refused, {}, ExitCode::not_applyable);
+  if (!plan->steps.empty() && !options.yes && !confirmed(*plan))
+    return end_unchanged(*output, *plan, RunReport::Result::refused, "not confirmed", ExitCode::failed);
+  return carry_out(options, *document, *plan, *target, *output);
+}
+
+}  // namespace gpuhost

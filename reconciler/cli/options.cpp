@@ -1,0 +1,258 @@
+#include "cli/options.hpp"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <span>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+
+namespace gpuhost {
+
+namespace {
+
+/// What a verb takes; `formats` empty: no -o.
+struct VerbSyntax {
+  const char* name;
+  const char* description;
+  bool documents;
+  bool host;
+  std::vector<std::string> formats;
+  const char* examples;
+};
+
+const std::vector<VerbSyntax>& verbs() {
+  static const std::vector<VerbSyntax> all{
+      {"validate",
+       "check documents, offline and without privileges",
+       true,
+       false,
+       {"text", "json"},
+       "  gpuhost validate -f host.yaml\n  gpuhost validate -f common.yaml -f host.d/"},
+      {"observe",
+       "print the host",
+       false,
+       true,
+       {"text", "json"},
+       "  gpuhost observe\n  gpuhost observe --record this-host.yaml"},
+      {"export",
+       "write a document that says what the host is now",
+       false,
+       true,
+       {},
+       "  gpuhost export > host.yaml"},
+      {"plan",
+       "say what apply would do; changes nothing",
+       true,
+       true,
+       {"text", "json", "markdown", "dot"},
+       "  gpuhost plan -f host.yaml\n  gpuhost plan -f host.yaml --host recorded.yaml -o json\n"
+       "  gpuhost plan -f host.yaml -o dot | dot -Tsvg > plan.svg"},
+      {"apply",
+       "make the host as the document says",
+       true,
+       true,
+       {"text", "json"},
+       "  gpuhost apply -f host.yaml\n  gpuhost apply -f host.yaml --yes --allow stop-units\n"
+       "  gpuhost apply -f host.yaml --host recorded.yaml --host-out after.yaml --reboot --yes"},
+      {"verify",
+       "is the host as the document says, field by field",
+       true,
+       true,
+       {"text", "json"},
+       "  gpuhost verify -f host.yaml"},
+      {"status",
+       "conditions, last run, pending reboot, lock holder",
+       false,
+       true,
+       {"text", "json"},
+       "  gpuhost status --detailed-exitcode"},
+      {"schema",
+       "print a JSON Schema: document, plan or host",
+       false,
+       false,
+       {},
+       "  gpuhost schema document > document.schema.json"},
+      {"completion",
+       "print the completions of a shell: bash",
+       false,
+       false,
+       {},
+       "  gpuhost completion bash > /etc/bash_completion.d/gpuhost"},
+  };
+  return all;
+}
+
+constexpr std::array<std::string_view, 6> later_verbs{"confirm", "recover", "release",
+                                                      "catalog", "import",  "fleet"};
+constexpr std::array<std::string_view, 4> later_options{"--out", "--try", "--scope", "--guests"};
+
+template <class Words>
+bool one_of(std::string_view word, const Words& words) {
+  return std::ranges::find(words, word) != std::ranges::end(words);
+}
+
+Ending misuse(std::string text) {
+  return {ExitCode::usage, {}, fmt::format("gpuhost: error: {}\n", escape_for_terminal(text))};
+}
+
+std::string did_you_mean(std::string_view word, std::span<const std::string> candidates) {
+  const auto near = suggest(word, candidates);
+  return near ? fmt::format(" (did you mean '{}'?)", *near) : std::string();
+}
+
+std::vector<std::string> option_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const auto* option : app.get_options())
+    for (const auto& name : option->get_lnames()) names.push_back("--" + name);
+  return names;
+}
+
+Ending unknown_verb(const std::string& word) {
+  if (one_of(word, later_verbs)) return misuse(fmt::format("'{}' is not supported by this version", word));
+  std::vector<std::string> names;
+  for (const auto& verb : verbs()) names.emplace_back(verb.name);
+  return misuse(fmt::format("unknown verb '{}'{}; see gpuhost --help", word, did_you_mean(word, names)));
+}
+
+Ending unknown_argument(const std::string& word, const CLI::App& verb) {
+  if (!word.starts_with("-")) {
+    if (verb.get_name() == "apply")
+      return misuse("saved plans are not supported by this version; give -f FILE");
+    return misuse(
+        fmt::format("'{}' takes no argument '{}'; documents are given with -f", verb.get_name(), word));
+  }
+  const auto name = word.substr(0, word.find('='));
+  if (one_of(name, later_options)) return misuse(fmt::format("'{}' is not supported by this version", name));
+  return misuse(fmt::format("unknown option '{}' of '{}'{}", name, verb.get_name(),
+                            did_you_mean(name, option_names(verb))));
+}
+
+/// The words that CLI11 does not check.
+struct Words {
+  std::string allow;
+  std::string missing = "refuse";
+};
+
+void add_host_options(CLI::App& app, Options& options) {
+  auto* host = app.add_option("--host", options.host_file, "a recorded host in place of the live one")
+                   ->type_name("FILE");
+  app.add_option("--root", options.root, "read and write files under this directory")
+      ->type_name("DIR")
+      ->excludes(host);
+}
+
+void add_apply_options(CLI::App& app, Options& options, Words& words) {
+  app.add_option("--host-out", options.host_out, "write the host after the run here instead of back")
+      ->type_name("FILE")
+      ->needs(app.get_option("--host"));
+  app.add_flag("--yes", options.yes, "do not ask");
+  app.add_flag("--reboot", options.reboot,
+               "restart the host where the plan needs it and the policy allows it");
+  app.add_flag("--no-rollback", options.no_rollback, "leave what a failed run has done");
+  app.add_option("--allow", words.allow, "lower the disruption that the policy allows")->type_name("LEVEL");
+}
+
+void add_verb(CLI::App& app, const VerbSyntax& verb, Options& options, Words& words) {
+  auto& sub = *app.add_subcommand(verb.name, verb.description);
+  sub.footer(fmt::format("Examples:\n{}", verb.examples));
+  sub.allow_extras();
+  if (verb.documents)
+    sub.add_option("-f,--file", options.files, "document, or directory of documents; repeatable")
+        ->type_name("FILE")
+        ->allow_extra_args(false);
+  if (verb.host) add_host_options(sub, options);
+  if (!verb.formats.empty())
+    sub.add_option("-o,--output", options.format, join(verb.formats, ", "))->type_name("FORMAT");
+  const std::string_view name = verb.name;
+  if (name == "plan" || name == "status")
+    sub.add_flag("--detailed-exitcode", options.detailed_exitcode,
+                 name == "plan" ? "exit 2 if there is something to do" : "exit 3 if a reboot is pending");
+  if (name == "plan" || name == "apply")
+    sub.add_option("--missing", words.missing, "what to do about GPUs that are not there: refuse, skip");
+  if (name == "apply") add_apply_options(sub, options, words);
+  if (name == "observe") sub.add_option("--record", options.record, "write a host file")->type_name("FILE");
+  if (name == "schema")
+    sub.add_option("name", options.argument, "document, plan or host")->default_str("document");
+  if (name == "completion") sub.add_option("shell", options.argument, "bash")->required();
+  sub.add_flag("--no-color", options.no_color, "no colours, whatever the terminal");
+  sub.add_flag("-v,--verbose", options.verbose, "say more");
+}
+
+std::optional<Ending> check_words(const VerbSyntax& verb, Options& options, const Words& words) {
+  if (!verb.formats.empty() && !one_of(options.format, verb.formats)) {
+    if (options.format == "svg") return misuse("output format 'svg' is not supported by this version");
+    return misuse(fmt::format("unknown output format '{}' of '{}'{}; one of: {}", options.format, verb.name,
+                              did_you_mean(options.format, verb.formats), join(verb.formats, ", ")));
+  }
+  if (words.missing != "skip" && words.missing != "refuse")
+    return misuse(fmt::format("--missing takes 'refuse' or 'skip', not '{}'", words.missing));
+  if (!words.allow.empty()) {
+    options.allow = parse_disruption(words.allow);
+    const std::vector<std::string> levels(disruption_words.begin(), disruption_words.end());
+    if (!options.allow)
+      return misuse(fmt::format("unknown level '{}' of --allow{}; one of: {}", words.allow,
+                                did_you_mean(words.allow, levels), join(levels, ", ")));
+  }
+  if (options.reboot && !options.root.empty())
+    return misuse("--reboot cannot go with --root: nothing runs in a directory");
+  return std::nullopt;
+}
+
+constexpr const char* overview =
+    "Examples:\n"
+    "  gpuhost validate -f host.yaml\n"
+    "  gpuhost plan -f host.yaml\n"
+    "  gpuhost apply -f host.yaml\n"
+    "  gpuhost plan -f host.yaml --host recorded.yaml\n"
+    "\n"
+    "gpuhost VERB --help says more about each verb.\n";
+
+std::expected<Options, Ending> checked(CLI::App& app, Options& options, const Words& words) {
+  const auto chosen = app.get_subcommands();
+  const auto stray = app.remaining();
+  if (chosen.empty() || !stray.empty()) {
+    if (stray.empty()) return std::unexpected(Ending{ExitCode::usage, {}, app.help()});
+    if (stray.front().starts_with("-"))
+      return std::unexpected(misuse(fmt::format("unknown option '{}'{}", stray.front(),
+                                                did_you_mean(stray.front(), option_names(app)))));
+    return std::unexpected(unknown_verb(stray.front()));
+  }
+  const auto& sub = *chosen.front();
+  if (const auto rest = sub.remaining(); !rest.empty())
+    return std::unexpected(unknown_argument(rest.front(), sub));
+  options.verb = sub.get_name();
+  const auto syntax =
+      std::ranges::find_if(verbs(), [&](const auto& verb) { return options.verb == verb.name; });
+  if (auto wrong = check_words(*syntax, options, words)) return std::unexpected(std::move(*wrong));
+  return options;
+}
+
+}  // namespace
+
+std::expected<Options, Ending> parse_options(int argc, const char* const* argv) {
+  Options options;
+  Words words;
+  CLI::App app("Makes a Linux KVM GPU host what one YAML document says.", "gpuhost");
+  app.footer(overview);
+  app.allow_extras();
+  app.require_subcommand(0, 1);
+  app.set_version_flag("--version", "gpuhost " GPUHOST_VERSION);
+  for (const auto& verb : verbs()) add_verb(app, verb, options, words);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    const auto chosen = app.get_subcommands();
+    return std::unexpected(Ending{ExitCode::done, chosen.empty() ? app.help() : chosen.front()->help(), {}});
+  } catch (const CLI::CallForVersion& version) {
+    return std::unexpected(Ending{ExitCode::done, fmt::format("{}\n", version.what()), {}});
+  } catch (const CLI::ParseError& error) {
+    return std::unexpected(misuse(error.what()));
+  }
+  return checked(app, options, words);
+}
+
+}  // namespace gpuhost

@@ -1,0 +1,33 @@
+#include "cli/documents.hpp"
+#include "cli/planning.hpp"
+#include "cli/target.hpp"
+#include "cli/verbs.hpp"
+#include "render/json_text.hpp"
+#include "render/plan.hpp"
+
+namespace gpuhost {
+
+namespace {
+
+std::string rendered(const Plan& plan, const Options& options) {
+  if (options.format == "json") return json_text(plan_json(plan));
+  if (options.format == "markdown") return plan_markdown(plan);
+  if (options.format == "dot") return plan_dot(plan);
+  return plan_text(plan, output_style(options.no_color, options.verbose));
+}
+
+}  // namespace
+
+ExitCode run_plan(const Options& options) {
+  const auto document = load_document(options, false);
+  if (!document) return document.error();
+  const auto target = Target::open(options);
+  if (!target) return target.error();
+  const auto plan = plan_document(*document, target->view());
+  if (!plan) return plan.error();
+  print(rendered(*plan, options));
+  if (!plan->applyable()) return ExitCode::not_applyable;
+  return options.detailed_exitcode && !plan->empty() ? ExitCode::differs : ExitCode::done;
+}
+
+}  // namespace gpuhost

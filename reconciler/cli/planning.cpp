@@ -1,0 +1,46 @@
+#include "cli/planning.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+
+namespace gpuhost {
+
+namespace {
+
+Result<void> check_host(const DecodedDocument& document, const HostIdentity& host) {
+  const bool meant =
+      document.hosts.empty() || std::ranges::any_of(document.hosts, [&](const std::string& pattern) {
+        return glob_matches(pattern, host.name) || glob_matches(pattern, host.machine_id);
+      });
+  if (meant) return {};
+  return fail(ErrorKind::stale,
+              fmt::format("document '{}' is for hosts {}, not for '{}' (machine-id '{}')",
+                          document.desired.name, join(document.hosts, ", "), host.name, host.machine_id),
+              "use the document of this host, or change its metadata.hosts");
+}
+
+}  // namespace
+
+std::string place_of(const Unsupported& part) {
+  return fmt::format("{} at {}", part.key, part.place);
+}
+
+OrExit<Plan> plan_document(const DecodedDocument& document, const HostView& host) {
+  if (const auto meant = check_host(document, HostIdentity::read(host.files)); !meant)
+    return std::unexpected(report(meant.error()));
+  auto plan = plan_once(document.desired, host);
+  if (!plan) return std::unexpected(report(plan.error()));
+  for (const auto& part : document.unsupported)
+    plan->notes.push_back({Note::Severity::error, part.key,
+                           fmt::format("not supported by this version ({})", part.place),
+                           "take the key out of the document, or use a gpuhost that knows it"});
+  for (const auto& override_ : document.overridden)
+    plan->notes.push_back({Note::Severity::info, {}, override_});
+  if (!document.unsupported.empty()) plan->complete = false;
+  return std::move(*plan);
+}
+
+}  // namespace gpuhost

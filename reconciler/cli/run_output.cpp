@@ -1,0 +1,108 @@
+#include "cli/run_output.hpp"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "cli/output.hpp"
+#include "render/json_text.hpp"
+#include "render/plan.hpp"
+#include "render/run.hpp"
+#include "render/verify.hpp"
+
+namespace gpuhost {
+
+namespace {
+
+/// At once, so that who reads a pipe sees each step when it happens. What cannot be written shows at the end.
+void tell(const std::string& text) {
+  print(text);
+  (void)flush_output();
+}
+
+class TextOutput final : public RunOutput {
+ public:
+  explicit TextOutput(const Options& options)
+      : style_(output_style(options.no_color, options.verbose)), terminal_(output_is_terminal()) {}
+
+  void approved(const Plan& plan) override { tell(plan_text(plan, style_)); }
+  void planned(const Plan& plan, unsigned round) override {
+    if (round > 1 && style_.verbose) tell("\n" + plan_text(plan, style_) + "\n");
+  }
+  void started(const PlannedStep& step) override {
+    if (terminal_) tell(fmt::format("  {} ...\n", escape_for_terminal(step.step.progress)));
+  }
+  void finished(const PlannedStep& step) override {
+    tell(fmt::format("  {} {}\n", style_.green("done:"), escape_for_terminal(step.step.title)));
+  }
+  void errored(const PlannedStep& step, const Error& error) override {
+    tell(fmt::format("  {} {}: {}\n", style_.red("failed:"), escape_for_terminal(step.step.title),
+                     escape_for_terminal(error.message)));
+  }
+  void barrier(const Plan&, bool rebooting) override {
+    tell(fmt::format("  {}\n", style_.yellow(rebooting ? "rebooting" : "a reboot is needed to go on")));
+  }
+  void verified(const Plan&) override {}
+  void ended(const RunReport& report, ExitCode) override { tell("\n" + run_text(report, style_)); }
+
+ private:
+  Style style_;
+  bool terminal_;
+};
+
+class JsonLinesOutput final : public RunOutput {
+ public:
+  explicit JsonLinesOutput(const Clock& clock) : clock_(clock) {
+    write("version", {{"gpuhost", GPUHOST_VERSION}, {"format_version", 1}});
+  }
+
+  void approved(const Plan& plan) override { write("plan", {{"round", 0}, {"plan", plan_json(plan)}}); }
+  void planned(const Plan& plan, unsigned round) override {
+    if (round > 1) write("plan", {{"round", round}, {"plan", plan_json(plan)}});
+  }
+  void started(const PlannedStep& step) override { write("step_start", naming(step)); }
+  void finished(const PlannedStep& step) override { write("step_complete", naming(step)); }
+  void errored(const PlannedStep& step, const Error& error) override {
+    Json event = naming(step);
+    event["error"] = error_json(error);
+    write("step_errored", std::move(event));
+  }
+  void barrier(const Plan& plan, bool rebooting) override {
+    write("barrier",
+          {{"barrier", "reboot"}, {"rebooting", rebooting}, {"reasons", reboot_json(plan)["reasons"]}});
+  }
+  void verified(const Plan& outcome) override { write("verify_result", verify_json(outcome)); }
+  void ended(const RunReport& report, ExitCode code) override {
+    write("summary", {{"result", to_string(report.result)},
+                      {"changed", report.changed},
+                      {"reboot_required", reboot_json(report.last)},
+                      {"done", report.held},
+                      {"errors", report.errors},
+                      {"exit_code", std::to_underlying(code)}});
+  }
+
+ private:
+  static Json naming(const PlannedStep& step) {
+    return {{"id", step.id},
+            {"address", step.step.action.address},
+            {"actions", step.step.actions},
+            {"title", step.step.title}};
+  }
+  void write(std::string_view type, Json event) {
+    event["type"] = type;
+    event["timestamp"] = clock_.utc_now();
+    tell(json_line(event) + "\n");
+  }
+
+  const Clock& clock_;
+};
+
+}  // namespace
+
+std::unique_ptr<RunOutput> make_run_output(const Options& options, const Clock& clock) {
+  if (options.format == "json") return std::make_unique<JsonLinesOutput>(clock);
+  return std::make_unique<TextOutput>(options);
+}
+
+}  // namespace gpuhost

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string>
+
+#include "base/json.hpp"
+#include "engine/reconcile.hpp"
+
+namespace gpuhost {
+
+/// Puts the outcome of a run into /run/gpuhost/status.json, and asks for a reboot in /run/reboot-required if
+/// one is needed. A run that had nothing to do and tells nothing new writes nothing.
+Result<void> record_run(const RunReport& report, Host& host);
+
+/// What the last run since boot left. Null: there was none. stale: a newer gpuhost wrote it.
+[[nodiscard]] Result<Json> read_status(const FileReader& files);
+
+}  // namespace gpuhost

@@ -1,0 +1,38 @@
+#include "cli/run_guard.hpp"
+#include "cli/run_record.hpp"
+#include "cli/target.hpp"
+#include "cli/verbs.hpp"
+#include "render/json_text.hpp"
+#include "render/run.hpp"
+
+namespace gpuhost {
+
+namespace {
+
+bool reboot_pending(const Json& status) {
+  if (!status.is_object() || !status.contains("reboot_required")) return false;
+  const auto& reboot = status["reboot_required"];
+  return reboot.is_object() && reboot.contains("required") && reboot["required"] == true;
+}
+
+}  // namespace
+
+ExitCode run_status(const Options& options) {
+  const auto target = Target::open(options);
+  if (!target) return target.error();
+  const auto status = read_status(target->view().files);
+  if (!status) return report(status.error());
+  StatusView view{.status = *status};
+  if (!target->simulated()) {
+    auto holder = RunLock::holder(run_lock_path(options));
+    if (holder)
+      view.holder = *holder;
+    else
+      view.unreadable_lock = holder.error().message;
+  }
+  print(options.format == "json" ? json_text(status_view_json(view))
+                                 : status_text(view, output_style(options.no_color, options.verbose)));
+  return options.detailed_exitcode && reboot_pending(*status) ? ExitCode::reboot_needed : ExitCode::done;
+}
+
+}  // namespace gpuhost

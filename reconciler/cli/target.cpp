@@ -1,0 +1,71 @@
+#include "cli/target.hpp"
+
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "cli/trusted_file.hpp"
+#include "host/sim/host_file.hpp"
+
+namespace gpuhost {
+
+namespace {
+
+constexpr std::size_t host_file_limit = std::size_t{16} << 20U;
+
+OrExit<HostFile> load_host_file(const std::string& path) {
+  auto text = read_file(path, host_file_limit);
+  if (!text) return std::unexpected(report(text.error(), ExitCode::invalid_document));
+  Diagnostics diagnostics;
+  const auto source = diagnostics.add_source({path, std::move(*text)});
+  if (auto host = decode_host_file(source, diagnostics)) return std::move(*host);
+  print_error(diagnostics.render());
+  return std::unexpected(ExitCode::invalid_document);
+}
+
+}  // namespace
+
+OrExit<Target> Target::open(const Options& options) {
+  Target target;
+  if (options.host_file.empty()) {
+    target.real_ = std::make_unique<RealHost>(options.root.empty() ? "/" : options.root);
+    return target;
+  }
+  auto file = load_host_file(options.host_file);
+  if (!file) return std::unexpected(file.error());
+  target.original_ = write_host_file(*file);
+  target.sim_ = std::make_unique<SimHost>(std::move(*file));
+  target.host_file_ = options.host_file;
+  target.host_out_ = options.host_out;
+  return target;
+}
+
+HostView Target::view() const {
+  return sim_ ? sim_->view() : real_->view();
+}
+
+Host Target::host() {
+  return sim_ ? sim_->host() : real_->host();
+}
+
+Result<void> Target::reboot() {
+  return sim_ ? sim_->reboot() : real_->reboot();
+}
+
+Result<void> Target::save() {
+  if (!sim_) return {};
+  const auto now = write_host_file(sim_->file());
+  if (!host_out_.empty()) return write_local_file(host_out_, now);
+  if (now == original_) return {};
+  return write_local_file(host_file_, now);
+}
+
+Result<void> write_local_file(const std::string& path, const std::string& content) {
+  std::error_code code;
+  const auto whole = std::filesystem::absolute(path, code).lexically_normal();
+  if (code) return std::unexpected(system_error(code.value(), "find", path));
+  RealHost machine;
+  return machine.host().files.replace(whole.string(), content);
+}
+
+}  // namespace gpuhost

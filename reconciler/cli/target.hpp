@@ -1,0 +1,41 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "cli/options.hpp"
+#include "cli/output.hpp"
+#include "host/real/real_host.hpp"
+#include "host/sim/sim_host.hpp"
+
+namespace gpuhost {
+
+/// The host that a verb works on: the live machine, a directory (--root), or a simulator of a host file
+/// (--host).
+class Target {
+ public:
+  /// Reads the host file, if one is given; looks at nothing else.
+  [[nodiscard]] static OrExit<Target> open(const Options& options);
+
+  [[nodiscard]] HostView view() const;
+  [[nodiscard]] Host host();
+  [[nodiscard]] bool simulated() const { return sim_ != nullptr; }
+  /// On a simulator: returns when the host is up again; on the live host: when the restart is under way.
+  Result<void> reboot();
+  /// Writes a simulated host back if it has changed, or wherever --host-out says. Nothing to do for a real
+  /// one.
+  Result<void> save();
+
+ private:
+  Target() = default;
+  std::unique_ptr<RealHost> real_;
+  std::unique_ptr<SimHost> sim_;
+  std::string original_;  ///< of the simulated host, as it would have been written
+  std::string host_file_;
+  std::string host_out_;
+};
+
+/// Writes a file of the machine that gpuhost runs on, atomically.
+Result<void> write_local_file(const std::string& path, const std::string& content);
+
+}  // namespace gpuhost

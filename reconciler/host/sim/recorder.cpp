@@ -1,0 +1,260 @@
+#include "host/sim/recorder.hpp"
+
+#include <algorithm>
+#include <mutex>
+#include <set>
+
+#include <fmt/core.h>
+
+#include "base/text.hpp"
+#include "host/memo_files.hpp"
+#include "host/sim/command_line_mask.hpp"
+#include "host/sim/kernel_words.hpp"
+#include "host/sim/sim_files.hpp"
+#include "host/sim/sim_modprobe.hpp"
+
+namespace gpuhost {
+
+namespace {
+
+constexpr const char* acpi_tables = "/sys/firmware/acpi/tables";
+
+/// What tells hosts and boots apart, and gpuhost's records: planning rests on them whatever the document
+/// says.
+constexpr const char* always_recorded[] = {"/etc/hostname",
+                                           "/etc/machine-id",
+                                           "/proc/sys/kernel/osrelease",
+                                           "/proc/sys/kernel/random/boot_id",
+                                           "/proc/cmdline",
+                                           "/var/lib/gpuhost/ownership.json"};
+
+class RecordingModules final : public ModuleReader {
+ public:
+  explicit RecordingModules(const ModuleReader& modules) : modules_(modules) {}
+
+  [[nodiscard]] Result<std::map<std::string, LoadedModule>> loaded() const override {
+    return modules_.loaded();
+  }
+  [[nodiscard]] Result<ModuleFile> available(const std::string& name) const override {
+    auto answer = modules_.available(name);
+    const std::lock_guard lock(mutex_);
+    asked_.insert_or_assign(underscored(name), answer);
+    return answer;
+  }
+  [[nodiscard]] const std::map<std::string, Result<ModuleFile>>& asked() const { return asked_; }
+
+ private:
+  const ModuleReader& modules_;
+  mutable std::mutex mutex_;
+  mutable std::map<std::string, Result<ModuleFile>> asked_;
+};
+
+class RecordingUnits final : public UnitReader {
+ public:
+  explicit RecordingUnits(const UnitReader& units) : units_(units) {}
+
+  [[nodiscard]] Result<UnitState> state(const std::string& unit) const override {
+    auto answer = units_.state(unit);
+    const std::lock_guard lock(mutex_);
+    asked_.insert_or_assign(unit, answer);
+    return answer;
+  }
+  [[nodiscard]] const std::map<std::string, Result<UnitState>>& asked() const { return asked_; }
+
+ private:
+  const UnitReader& units_;
+  mutable std::mutex mutex_;
+  mutable std::map<std::string, Result<UnitState>> asked_;
+};
+
+HostFile::Unreadable unreadable(const Error& error, bool unseen) {
+  return {error.message, error.kind == ErrorKind::denied, unseen};
+}
+
+/// Files are put where they really lie, so that each is there once however it was reached.
+class FileRecord {
+ public:
+  FileRecord(const MemoFiles& asked, HostFile& host) : asked_(asked), files_(host.files), host_(host) {}
+
+  void take() {
+    see_listed_entries();
+    const auto statuses = asked_.statuses();
+    // Links first: the other paths are resolved through them.
+    for (const auto& [path, status] : statuses) {
+      if (status && status->type == FileStatus::Type::symlink) take_link(path);
+    }
+    for (const auto& [path, target] : asked_.links()) {
+      if (target) files_.put(path, HostFile::Link{*target});
+    }
+    for (const auto& [path, status] : statuses) take_status(path, status);
+    for (const auto& [path, names] : asked_.lists()) take_list(path, names);
+    for (const auto& [path, content] : asked_.reads()) take_content(path, content);
+  }
+
+ private:
+  /// What a directory lists is there, read or not.
+  void see_listed_entries() {
+    for (const auto& [path, names] : asked_.lists()) {
+      for (const auto& name : names.value_or(std::vector<std::string>{})) {
+        static_cast<void>(asked_.status(path + "/" + name));
+      }
+    }
+  }
+
+  void take_link(const std::string& path) {
+    if (const auto target = asked_.link_target(path)) files_.put(path, HostFile::Link{*target});
+  }
+
+  void take_status(const std::string& path, const Result<FileStatus>& status) {
+    if (!status) {
+      if (status.error().kind != ErrorKind::not_found) files_.put(path, unreadable(status.error(), true));
+      return;
+    }
+    switch (status->type) {
+      case FileStatus::Type::symlink:
+        return;
+      case FileStatus::Type::directory:
+        return files_.put(path, HostFile::Directory{});
+      case FileStatus::Type::other:
+        return files_.put(path, HostFile::Device{});
+      case FileStatus::Type::regular:
+        return files_.put(
+            path, HostFile::Unreadable{fmt::format("{} was not read when the host was recorded", path)});
+    }
+  }
+
+  void take_list(const std::string& path, const Result<std::vector<std::string>>& names) {
+    const auto real = files_.resolve(path);
+    if (!real) return;
+    if (names) {
+      if (names->empty()) files_.put(*real, HostFile::Directory{});
+    } else if (names.error().kind != ErrorKind::not_found && !is_known_file(*real)) {
+      files_.put(*real, unreadable(names.error(), false));
+    }
+  }
+
+  void take_content(const std::string& path, const Result<std::string>& content) {
+    const auto real = files_.resolve(path);
+    if (!real) return;
+    if (content) {
+      files_.put(*real, HostFile::Text{recordable(*real, *content), mode_of(path, *real)});
+    } else if (content.error().kind != ErrorKind::not_found && !is_directory(*real)) {
+      files_.put(*real, unreadable(content.error(), false));
+    }
+  }
+
+  [[nodiscard]] bool is_known_file(const std::string& real) const {
+    const auto found = host_.files.find(real);
+    return found != host_.files.end() && !std::holds_alternative<HostFile::Directory>(found->second);
+  }
+
+  [[nodiscard]] bool is_directory(const std::string& real) const {
+    const auto status = files_.status(real);
+    return status && status->type == FileStatus::Type::directory;
+  }
+
+  /// The kernel's own files have modes that say nothing more than what can be read.
+  [[nodiscard]] unsigned mode_of(const std::string& path, const std::string& real) const {
+    if (real.starts_with("/sys/") || real.starts_with("/proc/")) return 0644;
+    const auto known = asked_.statuses().find(path);
+    const bool regular =
+        known != asked_.statuses().end() && known->second && known->second->type == FileStatus::Type::regular;
+    return regular ? known->second->mode : 0644;
+  }
+
+  const MemoFiles& asked_;
+  SimFiles files_;
+  HostFile& host_;
+};
+
+void take_modules(const RecordingModules& modules, HostFile& host) {
+  const auto loaded = modules.loaded();
+  if (!loaded) host.modules_unknown = loaded.error();
+  for (const auto& [name, answer] : modules.asked()) {
+    if (answer) {
+      host.modules[name].file = *answer;
+    } else if (answer.error().kind != ErrorKind::not_found || !loaded) {
+      host.modules[name].unknown = answer.error();
+    }
+  }
+  for (const auto& [name, module] : loaded.value_or(std::map<std::string, LoadedModule>{})) {
+    host.modules[name].loaded = module;
+    // Who asked for it cannot be told; most modules are asked for by hardware, and a boot brings them back.
+    host.modules[name].at_boot = true;
+    for (const auto& user : module.users) host.modules[user].depends.push_back(name);
+  }
+}
+
+/// Values in /sys/module that no configuration explains are what the module has by itself.
+void take_defaults(HostFile& host) {
+  SimFiles files(host.files);
+  const auto config = parse_modprobe(modprobe_text(files), files.text("/proc/cmdline").value_or(""));
+  for (auto& [name, module] : host.modules) {
+    for (const auto& parameter : module.file.parameters) {
+      const auto value = files.text(fmt::format("/sys/module/{}/parameters/{}", name, parameter));
+      const auto options = config.options.find(name);
+      const bool is_set =
+          options != config.options.end() &&
+          std::ranges::find(options->second, parameter, &SimModprobe::Option::name) != options->second.end();
+      if (value && !is_set) module.defaults[parameter] = trim(*value);
+    }
+  }
+}
+
+void take_units(const RecordingUnits& units, HostFile& host) {
+  for (const auto& [name, answer] : units.asked()) {
+    if (answer) {
+      if (answer->load_state != "not-found") host.units[name].state = *answer;
+    } else if (answer.error().kind == ErrorKind::unavailable) {
+      host.units_unknown = answer.error();
+    } else {
+      host.units[name].unknown = answer.error();
+    }
+  }
+}
+
+/// DMAR is Intel's table of IOMMUs, IVRS AMD's. Source: kernel, Documentation/arch/x86/iommu.rst.
+HostFile::Iommu firmware_iommu(const FileReader& files) {
+  const auto tables = files.list(acpi_tables).value_or(std::vector<std::string>{});
+  const auto has = [&](std::string_view table) { return std::ranges::find(tables, table) != tables.end(); };
+  if (has("DMAR")) return HostFile::Iommu::intel;
+  return has("IVRS") ? HostFile::Iommu::amd : HostFile::Iommu::none;
+}
+
+/// From the kernel's configuration, or else from what it did without being told.
+bool iommu_default_on(const FileReader& files) {
+  const std::string release(trim(files.read("/proc/sys/kernel/osrelease").value_or("")));
+  if (const auto config = files.read("/boot/config-" + release)) {
+    return config->find("CONFIG_INTEL_IOMMU_DEFAULT_ON=y") != std::string::npos ||
+           config->find("CONFIG_INTEL_IOMMU_DEFAULT_ON_INTGPU_OFF=y") != std::string::npos;
+  }
+  const std::string line = files.read("/proc/cmdline").value_or("");
+  const auto active = files.list("/sys/class/iommu");
+  const bool told = !kernel_values(line, "intel_iommu").empty() || !kernel_values(line, "iommu").empty();
+  return told || !active || !active->empty();
+}
+
+}  // namespace
+
+HostFile record_host(const HostView& host, const std::function<void(const HostView&)>& look) {
+  const MemoFiles files(host.files);
+  const RecordingModules modules(host.modules);
+  const RecordingUnits units(host.units);
+  look(HostView{files, modules, units, host.clock, host.running});
+  for (const char* path : always_recorded) static_cast<void>(files.read(path));
+
+  HostFile recorded;
+  FileRecord(files, recorded).take();
+  take_modules(modules, recorded);
+  take_defaults(recorded);
+  take_units(units, recorded);
+  recorded.name = trim(files.read("/etc/hostname").value_or(""));
+  if (recorded.name.empty()) recorded.name = "recorded";
+  recorded.machine.iommu = firmware_iommu(host.files);
+  if (recorded.machine.iommu == HostFile::Iommu::intel) {
+    recorded.machine.iommu_default_on = iommu_default_on(host.files);
+  }
+  return recorded;
+}
+
+}  // namespace gpuhost

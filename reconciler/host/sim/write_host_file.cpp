@@ -1,0 +1,233 @@
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include <fmt/core.h>
+
+#include "document/encoding.hpp"
+#include "document/yaml.hpp"
+#include "host/sim/hex_dump.hpp"
+#include "host/sim/host_file.hpp"
+#include "host/sim/sim_units.hpp"
+
+namespace gpuhost {
+
+namespace {
+
+/// Text that decode_host_file takes as it is written, whatever YAML would take it for.
+Node raw(std::string text) {
+  Node node;
+  node.kind = Node::Kind::scalar;
+  node.text = std::move(text);
+  return node;
+}
+
+Node boolean(bool value) {
+  return raw(value ? "true" : "false");
+}
+
+Node mapping() {
+  Node node;
+  node.kind = Node::Kind::mapping;
+  return node;
+}
+
+void add(Node& node, std::string key, Node value) {
+  node.entries.push_back({std::move(key), {}, std::move(value)});
+}
+
+Node list(const std::vector<std::string>& texts) {
+  Node node;
+  node.kind = Node::Kind::sequence;
+  for (const auto& text : texts) node.items.push_back(text_node(text));
+  return node;
+}
+
+void add_list(Node& node, std::string key, const std::vector<std::string>& texts) {
+  if (!texts.empty()) add(node, std::move(key), list(texts));
+}
+
+Node error_node(const Error& error) {
+  if (error.kind == ErrorKind::unavailable && error.advice.empty()) return text_node(error.message);
+  Node node = mapping();
+  add(node, "reason", text_node(error.message));
+  if (error.kind != ErrorKind::unavailable) add(node, "kind", text_node(std::string(to_string(error.kind))));
+  if (!error.advice.empty()) add(node, "advice", text_node(error.advice));
+  return node;
+}
+
+/// Whether a scalar stands for exactly this content; see decode_entry().
+bool has_short_form(const std::string& content) {
+  return content.empty() || content.find('\n') != std::string::npos;
+}
+
+std::string short_form(const std::string& content) {
+  const bool one_line = content.size() > 1 && content.find('\n') == content.size() - 1;
+  return one_line ? content.substr(0, content.size() - 1) : content;
+}
+
+Node entry_node(const HostFile::Text& text) {
+  const bool binary = first_bad_byte(text.content).has_value();
+  if (!binary && text.mode == 0644 && has_short_form(text.content)) return raw(short_form(text.content));
+  Node node = mapping();
+  if (binary) {
+    add(node, "hex", raw(write_hex_dump(text.content)));
+    add(node, "size", raw(fmt::format("{}", text.content.size())));
+  } else {
+    add(node, "text", raw(text.content));
+  }
+  if (text.mode != 0644) add(node, "mode", raw(fmt::format("0{:o}", text.mode)));
+  return node;
+}
+
+Node entry_node(const HostFile::Link& link) {
+  Node node = mapping();
+  add(node, "link", text_node(link.target));
+  return node;
+}
+
+Node entry_node(const HostFile::Directory&) {
+  Node node = mapping();
+  add(node, "directory", boolean(true));
+  return node;
+}
+
+Node entry_node(const HostFile::Device&) {
+  Node node = mapping();
+  add(node, "device", boolean(true));
+  return node;
+}
+
+Node entry_node(const HostFile::Unreadable& entry) {
+  Node node = mapping();
+  add(node, "unreadable", text_node(entry.reason));
+  if (entry.permission) add(node, "permission", boolean(true));
+  if (entry.unseen) add(node, "unseen", boolean(true));
+  return node;
+}
+
+/// Files of one directory stand together; a file alone in its directory has its whole path.
+Node files_node(const std::map<std::string, HostFile::Entry>& files) {
+  std::map<std::string, std::vector<std::pair<std::string, const HostFile::Entry*>>> directories;
+  for (const auto& [path, entry] : files) {
+    const auto name = path.rfind('/') + 1;
+    directories[path.substr(0, name)].emplace_back(path.substr(name), &entry);
+  }
+  const auto to_node = [](const HostFile::Entry& entry) {
+    return std::visit([](const auto& what) { return entry_node(what); }, entry);
+  };
+  Node node = mapping();
+  for (const auto& [directory, inside] : directories) {
+    if (inside.size() == 1) {
+      add(node, directory + inside[0].first, to_node(*inside[0].second));
+      continue;
+    }
+    Node group = mapping();
+    for (const auto& [name, entry] : inside) add(group, name, to_node(*entry));
+    add(node, directory, std::move(group));
+  }
+  return node;
+}
+
+Node machine_node(const HostFile::Machine& machine) {
+  Node node = mapping();
+  if (machine.iommu != HostFile::Iommu::none) {
+    add(node, "iommu", text_node(machine.iommu == HostFile::Iommu::intel ? "intel" : "amd"));
+  }
+  if (!machine.iommu_default_on) add(node, "iommuDefaultOn", boolean(false));
+  Node groups = mapping();
+  for (const auto& [number, devices] : machine.iommu_groups) {
+    add(groups, fmt::format("{}", number), list(devices));
+  }
+  if (!groups.entries.empty()) add(node, "iommuGroups", std::move(groups));
+  add_list(node, "iommuUnits", machine.iommu_units);
+  if (machine.initramfs) add(node, "initramfs", raw(*machine.initramfs));
+  if (machine.esp_command_line) add(node, "espCommandLine", raw(*machine.esp_command_line));
+  return node;
+}
+
+Node loaded_node(const LoadedModule& loaded) {
+  if (loaded == LoadedModule{}) return boolean(true);
+  Node node = mapping();
+  if (loaded.use_count != loaded.users.size()) add(node, "uses", raw(fmt::format("{}", loaded.use_count)));
+  add_list(node, "users", loaded.users);
+  return node;
+}
+
+Node module_node(const HostFile::Module& module) {
+  Node node = mapping();
+  if (module.file.builtin) add(node, "builtin", boolean(true));
+  if (!module.file.version.empty()) add(node, "version", raw(module.file.version));
+  auto parameters = module.file.parameters;
+  std::erase_if(parameters, [&](const auto& name) { return module.defaults.contains(name); });
+  add_list(node, "parameters", parameters);
+  Node defaults = mapping();
+  for (const auto& [name, value] : module.defaults) add(defaults, name, raw(value));
+  if (!defaults.entries.empty()) add(node, "defaults", std::move(defaults));
+  add_list(node, "depends", module.depends);
+  if (module.at_boot) add(node, "atBoot", boolean(true));
+  if (module.loaded) add(node, "loaded", loaded_node(*module.loaded));
+  if (module.unknown) add(node, "unknown", error_node(*module.unknown));
+  return node;
+}
+
+Node unit_file_state_node(const std::string& state) {
+  return state == "enabled" ? boolean(true) : text_node(state);
+}
+
+Node unit_node(const std::string& name, const HostFile::Unit& unit) {
+  const auto& state = unit.state;
+  Node node = mapping();
+  if (unit.unknown) {
+    add(node, "unknown", error_node(*unit.unknown));
+    return node;
+  }
+  if (state.active_state != "inactive") add(node, "state", text_node(state.active_state));
+  if (state.sub_state != usual_sub_state(name, state.active_state))
+    add(node, "sub", text_node(state.sub_state));
+  if (state.load_state != usual_load_state(state.unit_file_state))
+    add(node, "load", text_node(state.load_state));
+  if (state.unit_file_state != "disabled") add(node, "enabled", unit_file_state_node(state.unit_file_state));
+  if (unit.refuses_to_stop) add(node, "refusesToStop", boolean(true));
+  return node;
+}
+
+Node modules_node(const HostFile& host) {
+  Node node = mapping();
+  if (host.modules_unknown) add(node, "unknown", error_node(*host.modules_unknown));
+  for (const auto& [name, module] : host.modules) add(node, name, module_node(module));
+  return node;
+}
+
+Node units_node(const HostFile& host) {
+  Node node = mapping();
+  if (host.units_unknown) add(node, "unknown", error_node(*host.units_unknown));
+  for (const auto& [name, unit] : host.units) add(node, name, unit_node(name, unit));
+  return node;
+}
+
+Node metadata_node(const HostFile& host) {
+  Node node = mapping();
+  add(node, "name", text_node(host.name));
+  if (!host.description.empty()) add(node, "description", text_node(host.description));
+  return node;
+}
+
+}  // namespace
+
+std::string write_host_file(const HostFile& host) {
+  Node node = mapping();
+  add(node, "apiVersion", text_node("gpuhost/v1"));
+  add(node, "kind", text_node("Host"));
+  add(node, "metadata", metadata_node(host));
+  const auto add_section = [&](const char* name, Node section) {
+    if (!section.entries.empty()) add(node, name, std::move(section));
+  };
+  add_section("machine", machine_node(host.machine));
+  add_section("files", files_node(host.files));
+  add_section("modules", modules_node(host));
+  add_section("units", units_node(host));
+  return emit_yaml(node);
+}
+
+}  // namespace gpuhost

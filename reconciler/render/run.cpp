@@ -1,0 +1,72 @@
+#include "render/run.hpp"
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "render/plan_summary.hpp"
+
+namespace gpuhost {
+
+namespace {
+
+std::string list_text(std::string_view title, const std::vector<std::string>& items) {
+  if (items.empty()) return {};
+  std::string text = fmt::format("{}\n", title);
+  for (const auto& item : items) text += fmt::format("  {}\n", escape_for_terminal(item));
+  return text;
+}
+
+std::string verdict(const RunReport& report, const Style& style) {
+  const auto done = report.held.size();
+  switch (report.result) {
+    case RunReport::Result::converged:
+      return style.green(done == 0 ? "Nothing to do: the host is as the document says."
+                                   : fmt::format("Applied: {} done, the host is as the document says.",
+                                                 counted(done, "step")));
+    case RunReport::Result::reboot_required:
+      return style.yellow(done == 0 ? "Waiting for a reboot: what is staged becomes true with it."
+                                    : fmt::format("Applied so far: {} done; a reboot is needed to finish.",
+                                                  counted(done, "step")));
+    case RunReport::Result::refused:
+      return style.red("Refused: nothing was done.");
+    case RunReport::Result::failed:
+      return style.red(report.changed
+                           ? "Failed, after changes that were not undone; what is listed as done holds."
+                           : "Failed; nothing was changed.");
+    case RunReport::Result::interrupted:
+      return style.yellow(
+          fmt::format("Interrupted at a safe point; {} done, nothing is half done.", counted(done, "step")));
+  }
+  std::unreachable();
+}
+
+}  // namespace
+
+std::string run_text(const RunReport& report, const Style& style) {
+  std::string text;
+  if (report.result == RunReport::Result::failed || report.result == RunReport::Result::interrupted)
+    text += list_text("Done:", report.held);
+  text += list_text("Errors:", report.errors);
+  if (report.result == RunReport::Result::reboot_required) {
+    std::vector<std::string> reasons;
+    const auto reboot = reboot_json(report.last);
+    for (const auto& reason : reboot["reasons"]) reasons.push_back(reason.get<std::string>());
+    text += list_text("Waiting for the reboot:", reasons);
+  }
+  return text + style.bold(verdict(report, style)) + "\n";
+}
+
+Json reboot_json(const Plan& plan) {
+  Json reasons = Json::array();
+  for (const auto* finding : findings_with(plan, Finding::Verdict::pending_reboot))
+    reasons.push_back(finding->address);
+  return {{"required", plan.reboot_required()}, {"reasons", std::move(reasons)}};
+}
+
+Json error_json(const Error& error) {
+  Json json{{"kind", to_string(error.kind)}, {"message", error.message}};
+  if (!error.advice.empty()) json["advice"] = error.advice;
+  return json;
+}
+
+}  // namespace gpuhost

@@ -1,0 +1,126 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "render/plan_summary.hpp"
+#include "render/run.hpp"
+#include "render/verify.hpp"
+
+namespace gpuhost {
+
+namespace {
+
+Json condition(std::string_view type, std::string_view status, std::string_view reason, std::string message) {
+  return {{"type", type}, {"status", status}, {"reason", reason}, {"message", std::move(message)}};
+}
+
+Json in_sync(const Plan& plan) {
+  const auto counts = count_findings(plan);
+  const auto differing = counts.differs + counts.pending_reboot;
+  if (differing > 0 || !plan.steps.empty())
+    return condition("InSync", "False", "Differs",
+                     fmt::format("{}, {} left", counted(differing, "differing field"),
+                                 counted(plan.steps.size(), "step")));
+  if (counts.unknown > 0)
+    return condition("InSync", "Unknown", "Unreadable", counted(counts.unknown, "unknown field"));
+  return condition("InSync", "True", "AsDesired", counted(counts.in_sync, "field"));
+}
+
+Json progressing(const RunReport& report) {
+  if (report.result == RunReport::Result::reboot_required)
+    return condition("Progressing", "True", "WaitingForReboot", "the next boot finishes what is staged");
+  return condition("Progressing", "False", "Idle", "no run is under way");
+}
+
+Json reboot_required(const Plan& plan) {
+  if (!plan.reboot_required()) return condition("RebootRequired", "False", "NothingStaged", "");
+  std::vector<std::string> addresses;
+  for (const auto* finding : findings_with(plan, Finding::Verdict::pending_reboot))
+    addresses.push_back(finding->address);
+  return condition("RebootRequired", "True", "Staged", join(addresses, ", "));
+}
+
+Json degraded(const RunReport& report) {
+  if (report.result == RunReport::Result::failed)
+    return condition("Degraded", "True", "RunFailed", join(report.errors, "; "));
+  if (report.result == RunReport::Result::interrupted)
+    return condition("Degraded", "True", "RunInterrupted", "the last run ended before it was done");
+  return condition("Degraded", "False", "LastRunSucceeded", "");
+}
+
+Json drifted(const Plan& plan) {
+  if (plan.drift.empty()) return condition("Drifted", "False", "NoDrift", "");
+  std::vector<std::string> addresses;
+  for (const auto& item : plan.drift) addresses.push_back(item.address);
+  return condition("Drifted", "True", "ChangedByAnotherHand", join(addresses, ", "));
+}
+
+/// A string of the status file, which another program may have spoilt; escaped.
+std::string field(const Json& object, const char* name) {
+  if (!object.is_object()) return {};
+  const auto found = object.find(name);
+  return found != object.end() && found->is_string() ? escape_for_terminal(found->get<std::string>())
+                                                     : std::string();
+}
+
+std::string condition_line(const Json& condition, const Style& style) {
+  const auto type = field(condition, "type");
+  const auto status = fmt::format("{:<8}", field(condition, "status"));
+  const bool good_when_true = type == "InSync";
+  const bool good = status.starts_with(good_when_true ? "True" : "False");
+  const auto message = field(condition, "message");
+  return fmt::format("  {:<15} {} {}{}{}\n", type, good ? style.green(status) : style.yellow(status),
+                     field(condition, "reason"), message.empty() ? "" : ": ", message);
+}
+
+std::string lock_text(const StatusView& view) {
+  if (view.unreadable_lock) return fmt::format("unknown ({})", escape_for_terminal(*view.unreadable_lock));
+  if (!view.holder) return "free";
+  if (view.holder->pid == 0) return "held by a process that left no note";
+  return fmt::format("held by pid {}, {}, since {}", view.holder->pid, escape_for_terminal(view.holder->verb),
+                     escape_for_terminal(view.holder->since));
+}
+
+}  // namespace
+
+Json status_json(const RunReport& report, const std::string& ended) {
+  const auto& plan = report.last;
+  return {{"format_version", 1},
+          {"document", {{"name", plan.document}, {"sha256", plan.document_sha256}}},
+          {"conditions",
+           {in_sync(plan), progressing(report), reboot_required(plan), degraded(report), drifted(plan)}},
+          {"reboot_required", reboot_json(plan)},
+          {"last_run",
+           {{"verb", "apply"},
+            {"result", to_string(report.result)},
+            {"changed", report.changed},
+            {"ended", ended},
+            {"done", report.held},
+            {"errors", report.errors}}}};
+}
+
+Json status_view_json(const StatusView& view) {
+  Json json{{"format_version", 1}, {"status", view.status}, {"lock", {{"holder", nullptr}}}};
+  if (view.holder)
+    json["lock"]["holder"] = {
+        {"pid", view.holder->pid}, {"verb", view.holder->verb}, {"since", view.holder->since}};
+  if (view.unreadable_lock) json["lock"]["unknown"] = *view.unreadable_lock;
+  return json;
+}
+
+std::string status_text(const StatusView& view, const Style& style) {
+  std::string text;
+  if (view.status.is_object()) {
+    text += fmt::format("Document {}\n", field(view.status.value("document", Json()), "name"));
+    for (const auto& item : view.status.value("conditions", Json::array()))
+      text += condition_line(item, style);
+    const auto last_run = view.status.value("last_run", Json());
+    text += fmt::format("Last run: {} at {}\n", field(last_run, "result"), field(last_run, "ended"));
+  } else {
+    text += "No run has changed this host since it was booted.\n";
+  }
+  return text + fmt::format("Run lock: {}\n", lock_text(view));
+}
+
+}  // namespace gpuhost

@@ -1,0 +1,169 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+
+#include "engine/reconcile.hpp"
+#include "examples/examples.hpp"
+#include "host/sim/recorder.hpp"
+#include "render/plan.hpp"
+
+namespace gpuhost::testing {
+namespace {
+
+class Silent final : public Reporter {
+ public:
+  void planned(const Plan&, unsigned) override {}
+  void started(const PlannedStep&) override {}
+  void finished(const PlannedStep&) override {}
+  void errored(const PlannedStep&, const Error&) override {}
+  void barrier(const Plan&, bool) override {}
+  void verified(const Plan&) override {}
+};
+
+RunReport apply(const DecodedDocument& document, SimHost& sim) {
+  auto host = sim.host();
+  const auto approved = plan_once(document.desired, host.view);
+  if (!approved) throw std::runtime_error(approved.error().message);
+  Silent silent;
+  auto report = reconcile(document.desired, *approved, host, silent,
+                          {.executor = {.workers = 1}, .reboot = [&] { return sim.reboot(); }, .resumes = true});
+  if (!report) throw std::runtime_error(report.error().message);
+  return *std::move(report);
+}
+
+std::vector<std::string> writes(const SimHost& sim) {
+  std::vector<std::string> calls;
+  for (const auto& access : sim.accesses())
+    if (access.write) calls.push_back(access.call + " " + access.object);
+  return calls;
+}
+
+class Converging : public ::testing::TestWithParam<Example> {
+ protected:
+  DecodedDocument document = document_at(GetParam().document);
+  HostFile before = host_named(GetParam().host);
+};
+
+TEST_P(Converging, PlanAfterApplyIsEmptyAndTheSecondApplyWritesNothing) {
+  SimHost sim(before);
+  const auto report = apply(document, sim);
+  EXPECT_EQ(report.result, RunReport::Result::converged) << ::testing::PrintToString(report.errors);
+  const auto after = plan_once(document.desired, sim.view());
+  ASSERT_TRUE(after.has_value());
+  EXPECT_TRUE(after->empty()) << plan_text(*after, {});
+  for (const auto& finding : after->findings) EXPECT_EQ(finding.verdict, Finding::Verdict::in_sync) << finding.address;
+
+  const auto written = writes(sim).size();
+  EXPECT_EQ(apply(document, sim).result, RunReport::Result::converged);
+  EXPECT_EQ(writes(sim).size(), written);
+}
+
+TEST_P(Converging, PlanningWritesNothingAndIsTheSameTwice) {
+  const SimHost sim(before);
+  const auto first = plan_once(document.desired, sim.view());
+  const auto second = plan_once(document.desired, sim.view());
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(plan_json(*first), plan_json(*second));
+  EXPECT_THAT(writes(sim), ::testing::IsEmpty());
+}
+
+TEST_P(Converging, NoFileIsReadTwiceInALook) {
+  const SimHost sim(before);
+  ASSERT_TRUE(plan_once(document.desired, sim.view()).has_value());
+  std::map<std::string, int> reads;
+  for (const auto& access : sim.accesses())
+    if (access.call == "files.read") EXPECT_EQ(++reads[access.object], 1) << access.object;
+}
+
+TEST_P(Converging, ARecordedHostGivesTheSamePlan) {
+  const SimHost sim(before);
+  const auto live = plan_once(document.desired, sim.view());
+  const auto recorded = record_host(sim.view(), [&](const HostView& view) {
+    [[maybe_unused]] const auto seen = observe_all(document.desired.kinds, view);
+  });
+  const SimHost again(recorded);
+  const auto replayed = plan_once(document.desired, again.view());
+  ASSERT_TRUE(live && replayed);
+  EXPECT_EQ(plan_json(*live), plan_json(*replayed));
+}
+
+TEST_P(Converging, AWrittenBackHostIsTheSameHost) {
+  SimHost sim(before);
+  apply(document, sim);
+  Diagnostics diagnostics;
+  const auto source = diagnostics.add_source({"written back", write_host_file(sim.file())});
+  const auto again = decode_host_file(source, diagnostics);
+  ASSERT_TRUE(again.has_value()) << diagnostics.render();
+  EXPECT_EQ(write_host_file(*again), write_host_file(sim.file()));
+  const SimHost reread(*again);
+  const auto plan = plan_once(document.desired, reread.view());
+  ASSERT_TRUE(plan.has_value());
+  EXPECT_TRUE(plan->empty());
+}
+
+/// Every write the apply makes fails once, each in its own run: a failed run says so, and the next one converges.
+TEST_P(Converging, AFailureOfAnyWriteIsReportedAndTheNextRunConverges) {
+  SimHost whole(before);
+  apply(document, whole);
+  const auto calls = writes(whole);
+  std::map<std::string, unsigned> seen;
+  for (const auto& call : calls) {
+    const unsigned nth = ++seen[call];
+    SimHost sim(before);
+    sim.inject(call, nth, {ErrorKind::io, "injected"});
+    const auto failed = apply(document, sim);
+    EXPECT_EQ(failed.result, RunReport::Result::failed) << call << " " << nth;
+    EXPECT_THAT(failed.errors, ::testing::Contains(::testing::HasSubstr("injected"))) << call << " " << nth;
+    const auto mended = apply(document, sim);
+    EXPECT_EQ(mended.result, RunReport::Result::converged)
+        << call << " " << nth << ": " << ::testing::PrintToString(mended.errors);
+    EXPECT_TRUE(plan_once(document.desired, sim.view())->empty()) << call << " " << nth;
+  }
+}
+
+/// A document of the same name that names nothing gives everything back.
+TEST_P(Converging, WhatTheDocumentDropsIsGivenBack) {
+  SimHost sim(before);
+  apply(document, sim);
+  auto emptied = document_from("emptied.yaml", "apiVersion: gpuhost/v1\nkind: HostState\nmetadata: {name: " +
+                                                   document.desired.name + "}\npolicy: {disruption: reboot}\n");
+  const auto report = apply(emptied, sim);
+  EXPECT_EQ(report.result, RunReport::Result::converged) << ::testing::PrintToString(report.errors);
+  EXPECT_TRUE(Ownership::load(sim.view().files)->empty());
+  const SimHost untouched(before);
+  for (const std::string path : {"/etc/modprobe.d/zz-gpuhost.conf", "/etc/modules-load.d/gpuhost.conf",
+                                 "/etc/default/grub.d/zz-gpuhost.cfg"})
+    EXPECT_FALSE(*sim.view().files.exists(path)) << path;
+  for (const std::string path : {"/proc/cmdline", "/etc/default/grub", "/etc/kernel/cmdline"}) {
+    const auto now = sim.view().files.read(path);
+    const auto then = untouched.view().files.read(path);
+    if (then) EXPECT_EQ(now.value_or(""), *then) << path;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Examples, Converging, ::testing::ValuesIn(examples_in(examples)),
+                         [](const auto& info) { return test_name(info.param); });
+
+class Refused : public ::testing::TestWithParam<Example> {};
+
+TEST_P(Refused, IsNotApplyableSaysWhyAndTouchesNothing) {
+  const auto document = document_at(GetParam().document);
+  SimHost sim(host_named(GetParam().host));
+  const auto plan = plan_once(document.desired, sim.view());
+  ASSERT_TRUE(plan.has_value());
+  const auto report = apply(document, sim);
+  if (document.unsupported.empty()) {
+    EXPECT_FALSE(plan->applyable()) << plan_text(*plan, {});
+    EXPECT_EQ(report.result, RunReport::Result::refused);
+    EXPECT_FALSE(report.errors.empty());
+  }
+  EXPECT_THAT(writes(sim), ::testing::IsEmpty());
+}
+
+INSTANTIATE_TEST_SUITE_P(Examples, Refused, ::testing::ValuesIn(examples_in(examples / "refused")),
+                         [](const auto& info) { return test_name(info.param); });
+
+}  // namespace
+}  // namespace gpuhost::testing

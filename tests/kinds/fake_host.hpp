@@ -1,0 +1,138 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "host/host.hpp"
+
+namespace gpuhost::testing {
+
+/// A host of maps: what is put in is what is read. Commands do what `on_command` says.
+class FakeHost final : public FileReader,
+                       public FileWriter,
+                       public ModuleReader,
+                       public ModuleWriter,
+                       public UnitReader,
+                       public UnitWriter,
+                       public CommandRunner,
+                       public Clock {
+ public:
+  std::map<std::string, std::string> files;
+  std::map<std::string, std::string> links;
+  std::set<std::string> directories;
+  std::map<std::string, Error> errors;  ///< what a path answers instead
+  std::map<std::string, LoadedModule> loaded_modules;
+  std::map<std::string, ModuleFile> module_files;
+  std::optional<Error> modules_error;
+  std::map<std::string, UnitState> units;
+  std::optional<Error> units_error;
+  std::function<CommandResult(const Command&)> on_command = [](const Command&) { return CommandResult{}; };
+  std::vector<std::string> commands;
+  unsigned writes = 0;
+  bool running = true;
+
+  [[nodiscard]] HostView view() const { return {*this, *this, *this, *this, running}; }
+  [[nodiscard]] Host host() { return {view(), *this, *this, *this, *this}; }
+
+  Result<std::string> read(const std::string& path) const override {
+    if (const auto error = errors.find(path); error != errors.end()) return std::unexpected(error->second);
+    if (const auto file = files.find(path); file != files.end()) return file->second;
+    return missing(path);
+  }
+  Result<std::vector<std::string>> list(const std::string& path) const override {
+    if (const auto error = errors.find(path); error != errors.end()) return std::unexpected(error->second);
+    std::set<std::string> names;
+    const auto below = [&](const std::string& entry) {
+      if (entry.starts_with(path + "/"))
+        names.insert(entry.substr(path.size() + 1, entry.find('/', path.size() + 1) - path.size() - 1));
+    };
+    for (const auto& [entry, text] : files) below(entry);
+    for (const auto& [entry, target] : links) below(entry);
+    for (const auto& entry : directories) below(entry);
+    if (names.empty() && !directories.contains(path)) return missing(path);
+    return std::vector<std::string>(names.begin(), names.end());
+  }
+  Result<std::string> link_target(const std::string& path) const override {
+    if (const auto link = links.find(path); link != links.end()) return link->second;
+    return missing(path);
+  }
+  Result<FileStatus> status(const std::string& path) const override {
+    if (const auto error = errors.find(path); error != errors.end()) return std::unexpected(error->second);
+    if (files.contains(path)) return FileStatus{};
+    if (list(path)) return FileStatus{.type = FileStatus::Type::directory};
+    return missing(path);
+  }
+  Result<void> write_attribute(const std::string& path, std::string_view text) override {
+    return replace(path, text, 0);
+  }
+  Result<void> replace(const std::string& path, std::string_view content, unsigned) override {
+    ++writes;
+    files[path] = content;
+    return {};
+  }
+  Result<void> remove(const std::string& path) override {
+    ++writes;
+    files.erase(path);
+    return {};
+  }
+  Result<std::map<std::string, LoadedModule>> loaded() const override {
+    if (modules_error) return std::unexpected(*modules_error);
+    return loaded_modules;
+  }
+  Result<ModuleFile> available(const std::string& name) const override {
+    if (modules_error) return std::unexpected(*modules_error);
+    if (const auto file = module_files.find(name); file != module_files.end()) return file->second;
+    return fail(ErrorKind::not_found, "the running kernel has no module " + name);
+  }
+  Result<void> load(const std::string& name) override {
+    loaded_modules[name];
+    return {};
+  }
+  Result<void> unload(const std::string& name) override {
+    loaded_modules.erase(name);
+    return {};
+  }
+  Result<UnitState> state(const std::string& unit) const override {
+    if (units_error) return std::unexpected(*units_error);
+    if (const auto found = units.find(unit); found != units.end()) return found->second;
+    return UnitState{"not-found", "inactive", "dead", ""};
+  }
+  Result<void> start(const std::string& unit, std::chrono::seconds) override { return set(unit, "active"); }
+  Result<void> stop(const std::string& unit, std::chrono::seconds) override { return set(unit, "inactive"); }
+  Result<void> reload(const std::string&, std::chrono::seconds) override { return {}; }
+  Result<void> enable(const std::string& unit) override {
+    units[unit].unit_file_state = "enabled";
+    return {};
+  }
+  Result<void> disable(const std::string& unit) override {
+    units[unit].unit_file_state = "disabled";
+    return {};
+  }
+  Result<CommandResult> run(const Command& command) override {
+    std::string shown;
+    for (const auto& word : command.argv) shown += (shown.empty() ? "" : " ") + word;
+    commands.push_back(shown);
+    return on_command(command);
+  }
+  std::chrono::nanoseconds since_boot() const override { return {}; }
+  std::string utc_now() const override { return "2026-01-31T12:00:00Z"; }
+
+ private:
+  Result<void> set(const std::string& unit, const char* state) {
+    units[unit].active_state = state;
+    return {};
+  }
+  static std::unexpected<Error> missing(const std::string& path) {
+    return fail(ErrorKind::not_found, "cannot open " + path + ": No such file or directory");
+  }
+};
+
+/// What the kind proposes for the document "doc".
+inline Proposal plan(const Kind& kind, const FakeHost& host, const Ownership& owned, const Policy& policy) {
+  return kind.plan(*kind.observe(host.view()), {"doc", owned, policy, host.running});
+}
+
+}  // namespace gpuhost::testing

@@ -1,0 +1,83 @@
+#include "kinds/units/units.hpp"
+
+#include "kinds/one_pass.hpp"
+
+namespace gpuhost::testing {
+namespace {
+
+using Specs = std::vector<UnitSpec>;
+constexpr const char* unit = "nvidia-vgpu-mgr.service";
+
+FakeHost host_with(const char* active, const char* enabled) {
+  FakeHost host;
+  host.units[unit] = {"loaded", active, "", enabled};
+  return host;
+}
+
+TEST(Units, are_enabled_and_started_and_given_back) {
+  auto host = host_with("inactive", "disabled");
+  Ownership owned;
+  Policy policy;
+  policy.disruption = Disruption::stop_units;
+  auto kind = make_units(Specs{{unit, true, true}});
+  run_all(*kind, plan(*kind, host, owned, policy), host, owned);
+  EXPECT_EQ(host.units[unit].active_state, "active");
+  EXPECT_EQ(host.units[unit].unit_file_state, "enabled");
+  EXPECT_TRUE(plan(*kind, host, owned, policy).steps.empty());
+  kind = make_units({});
+  run_all(*kind, plan(*kind, host, owned, policy), host, owned);
+  EXPECT_EQ(host.units[unit].active_state, "inactive");
+  EXPECT_EQ(host.units[unit].unit_file_state, "disabled");
+  EXPECT_TRUE(owned.empty());
+}
+
+TEST(Units, changed_by_another_hand_are_left_when_given_back) {
+  auto host = host_with("inactive", "disabled");
+  Ownership owned;
+  auto kind = make_units(Specs{{unit, true, std::nullopt}});
+  run_all(*kind, plan(*kind, host, owned, {}), host, owned);
+  host.units[unit].unit_file_state = "masked";
+  kind = make_units({});
+  run_all(*kind, plan(*kind, host, owned, {}), host, owned);
+  EXPECT_EQ(host.units[unit].unit_file_state, "masked");
+  EXPECT_TRUE(owned.empty());
+}
+
+TEST(Units, that_cannot_be_started_or_enabled_are_blocked_with_the_reason) {
+  const auto why = [](UnitState state, std::optional<bool> enabled, std::optional<bool> active) {
+    FakeHost host;
+    host.units[unit] = std::move(state);
+    const auto seen = plan(*make_units(Specs{{unit, enabled, active}}), host, {}, {});
+    return seen.steps.empty() || seen.steps[0].blocked_by.empty() ? "" : seen.steps[0].blocked_by.front();
+  };
+  EXPECT_TRUE(why({"not-found", "inactive", "", ""}, {}, true).contains("is not there"));
+  EXPECT_TRUE(why({"masked", "inactive", "", "masked"}, {}, true).contains("unmask"));
+  EXPECT_TRUE(why({"loaded", "inactive", "", "static"}, true, {}).contains("static"));
+  EXPECT_EQ(why({"not-found", "inactive", "", ""}, false, false), "");
+}
+
+TEST(Units, without_systemd_are_unknown) {
+  FakeHost host;
+  host.units_error = Error{ErrorKind::unavailable, "no systemd runs here"};
+  const auto seen = plan(*make_units(Specs{{unit, true, true}}), host, {}, {});
+  EXPECT_TRUE(seen.steps.empty());
+  ASSERT_EQ(seen.findings.size(), 2U);
+  EXPECT_EQ(seen.findings[0].verdict, Finding::Verdict::unknown);
+  EXPECT_FALSE(seen.findings[0].permission);
+}
+
+TEST(Units, offer_to_stop_only_what_runs) {
+  auto host = host_with("active", "enabled");
+  const auto kind = make_units({});
+  const Fact inactive{std::string("unit/") + unit, "inactive"};
+  const auto offers = kind->offer(inactive, *kind->observe(host.view()));
+  ASSERT_EQ(offers.size(), 1U);
+  EXPECT_EQ(offers[0].acquire->disruption, Disruption::stop_units);
+  EXPECT_EQ(offers[0].acquire->provides, std::vector<Fact>{inactive});
+  EXPECT_EQ(offers[0].release->action.verb, "start");
+  host.units[unit].active_state = "inactive";
+  EXPECT_TRUE(kind->offer(inactive, *kind->observe(host.view())).empty());
+}
+
+}  // namespace
+}  // namespace gpuhost::testing

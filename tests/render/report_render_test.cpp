@@ -1,0 +1,149 @@
+#include <gtest/gtest.h>
+
+#include "render/example_plan.hpp"
+#include "render/observation.hpp"
+#include "render/run.hpp"
+#include "render/verify.hpp"
+
+namespace gpuhost {
+namespace {
+
+using test::example_plan;
+using test::quiet_plan;
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+TEST(VerifyText, TellsEachFieldFromIntentAndDriftApart) {
+  EXPECT_EQ(
+      verify_text(example_plan(), {}),
+      "Host kvm-gpu-07 (kernel 6.1.0-25-amd64), document kvm-gpu-07\n"
+      "\n"
+      "  pending   kernel.parameters[iommu]: running (absent), next boot pt, desired pt; waits for a reboot\n"
+      "  in sync   kernel.parameters[quiet]: (absent)\n"
+      "  unknown   units[ollama.service].enabled: desired true (there is no systemd)\n"
+      "  differs   virtualization: is \"VT-x is off\", desired required\n"
+      "\n"
+      "Drift: set by an earlier run, and changed by another hand since:\n"
+      "  kernel.modules[nouveau]: was set to blocked, is loaded\n"
+      "\n"
+      "Not in sync: 1 of 4 fields in sync, 1 differs, 1 waiting for a reboot, 1 unknown.\n");
+}
+
+TEST(VerifyText, SaysInSyncOnlyWhenEveryFieldIs) {
+  EXPECT_TRUE(contains(verify_text(quiet_plan(), {}), "In sync: 1 field.\n"));
+  auto plan = quiet_plan();
+  plan.findings[0].verdict = Finding::Verdict::unknown;
+  EXPECT_FALSE(contains(verify_text(plan, {}), "In sync:"));
+  plan.findings.clear();
+  EXPECT_TRUE(contains(verify_text(plan, {}), "Nothing to verify"));
+}
+
+TEST(VerifyJson, CountsAndListsEveryFinding) {
+  const auto json = verify_json(example_plan());
+  EXPECT_EQ(json["in_sync"], false);
+  EXPECT_EQ(json["summary"],
+            Json::parse(R"({"in_sync": 1, "differs": 1, "pending_reboot": 1, "unknown": 1})"));
+  ASSERT_EQ(json["findings"].size(), 4U);
+  EXPECT_EQ(json["findings"][2],
+            Json::parse(R"({"address": "units[ollama.service].enabled", "verdict": "unknown",
+                                                "desired": true, "observed": null, "reason": "there is no systemd"})"));
+}
+
+TEST(CountFindings, CountsWhatMorePermissionWouldShow) {
+  auto plan = example_plan();
+  EXPECT_EQ(count_findings(plan).denied, 0U);
+  plan.findings[2].permission = true;
+  EXPECT_EQ(count_findings(plan).denied, 1U);
+}
+
+TEST(ObservationText, PrintsATreeWithReasonsForTheUnknown) {
+  EXPECT_EQ(
+      observation_text({"host", "id", "6.1", ""},
+                       {{"kernel_modules", {{"loaded", {"kvm", "vfio"}}, {"nouveau", {{"state", "absent"}}}}},
+                        {"units", {{"unknown", "there is no systemd"}}}},
+                       {}),
+      "Host host (kernel 6.1)\n"
+      "\n"
+      "kernel_modules:\n"
+      "  loaded: [kvm, vfio]\n"
+      "  nouveau:\n"
+      "    state: absent\n"
+      "\n"
+      "units: unknown (there is no systemd)\n");
+}
+
+TEST(RunText, SaysWhatHoldsAfterAFailure) {
+  RunReport report;
+  report.result = RunReport::Result::failed;
+  report.changed = true;
+  report.held = {"set kernel parameter iommu=pt"};
+  report.errors = {
+      "units[a.service]: cannot start a.service: \x1b"
+      "[1m"};
+  EXPECT_EQ(run_text(report, {}),
+            "Done:\n  set kernel parameter iommu=pt\n"
+            "Errors:\n  units[a.service]: cannot start a.service: \\x1b[1m\n"
+            "Failed, after changes that were not undone; what is listed as done holds.\n");
+}
+
+TEST(RunText, TellsFromFailureWithoutChange) {
+  RunReport report;
+  report.result = RunReport::Result::failed;
+  EXPECT_EQ(run_text(report, {}), "Failed; nothing was changed.\n");
+}
+
+TEST(RunText, NamesWhatWaitsForTheReboot) {
+  RunReport report;
+  report.result = RunReport::Result::reboot_required;
+  report.last = example_plan();
+  EXPECT_TRUE(contains(run_text(report, {}), "Waiting for the reboot:\n  kernel.parameters[iommu]\n"));
+}
+
+std::string condition(const Json& status, const std::string& type) {
+  for (const auto& item : status["conditions"])
+    if (item["type"] == type) return item["status"];
+  return "missing";
+}
+
+TEST(StatusJson, IsInSyncOnlyWithNothingLeft) {
+  RunReport report;
+  report.last = quiet_plan();
+  const auto good = status_json(report, "2026-01-31T12:00:00Z");
+  EXPECT_EQ(condition(good, "InSync"), "True");
+  EXPECT_EQ(condition(good, "RebootRequired"), "False");
+  EXPECT_EQ(condition(good, "Degraded"), "False");
+  EXPECT_EQ(condition(good, "Drifted"), "False");
+  report.last.findings[0].verdict = Finding::Verdict::unknown;
+  EXPECT_EQ(condition(status_json(report, ""), "InSync"), "Unknown");
+  report.last = example_plan();
+  report.result = RunReport::Result::failed;
+  const auto bad = status_json(report, "");
+  EXPECT_EQ(condition(bad, "InSync"), "False");
+  EXPECT_EQ(condition(bad, "RebootRequired"), "True");
+  EXPECT_EQ(condition(bad, "Degraded"), "True");
+  EXPECT_EQ(condition(bad, "Drifted"), "True");
+  EXPECT_EQ(bad["reboot_required"],
+            Json::parse(R"({"required": true, "reasons": ["kernel.parameters[iommu]"]})"));
+}
+
+TEST(StatusText, ShowsConditionsLastRunAndLockHolder) {
+  RunReport report;
+  report.last = quiet_plan();
+  const StatusView view{.status = status_json(report, "2026-01-31T12:00:00Z"),
+                        .holder = RunLock::Holder{42, "apply", "2026-01-31T11:00:00Z"}};
+  const auto text = status_text(view, {});
+  EXPECT_TRUE(contains(text, "  InSync          True     AsDesired: 1 field\n")) << text;
+  EXPECT_TRUE(contains(text, "Last run: converged at 2026-01-31T12:00:00Z\n")) << text;
+  EXPECT_TRUE(contains(text, "Run lock: held by pid 42, apply, since 2026-01-31T11:00:00Z\n")) << text;
+}
+
+TEST(StatusText, SurvivesAStatusFileThatSomebodySpoilt) {
+  EXPECT_NO_THROW((void)status_text(
+      {.status = Json::parse(R"({"document": 7, "conditions": [1, {}], "last_run": []})")}, {}));
+  EXPECT_TRUE(contains(status_text({.status = nullptr}, {}), "No run has changed this host"));
+}
+
+}  // namespace
+}  // namespace gpuhost

@@ -1,0 +1,78 @@
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+#include "host/sim/host_file.hpp"
+#include "host/sim/sim_host.hpp"
+
+namespace gpuhost {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<fs::path> example_hosts() {
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::directory_iterator(fs::path(GPUHOST_SOURCE_DIR) / "examples/hosts")) {
+    found.push_back(entry.path());
+  }
+  std::ranges::sort(found);
+  return found;
+}
+
+class ExampleHost : public testing::TestWithParam<fs::path> {
+ protected:
+  static std::optional<HostFile> decode(const std::string& name, std::string text) {
+    Diagnostics diagnostics;
+    auto host = decode_host_file(diagnostics.add_source({name, std::move(text)}), diagnostics);
+    EXPECT_TRUE(host) << diagnostics.render();
+    return host;
+  }
+  static HostFile load() {
+    std::ostringstream text;
+    text << std::ifstream(GetParam()).rdbuf();
+    return decode(GetParam().filename(), text.str()).value_or(HostFile{});
+  }
+};
+
+TEST_P(ExampleHost, IsNamedAsItsFileAndWrittenBackUnchanged) {
+  const auto host = load();
+  EXPECT_EQ(host.name, GetParam().stem());
+  const auto written = write_host_file(host);
+  const auto again = decode("written", written);
+  EXPECT_EQ(again, host);
+  EXPECT_EQ(write_host_file(again.value_or(HostFile{})), written);
+}
+
+TEST_P(ExampleHost, BootsIntoTheStateItIsIn) {
+  const auto host = load();
+  SimHost sim(host);
+  ASSERT_TRUE(sim.reboot());
+  const SimHost before(host);
+  EXPECT_EQ(*sim.view().files.read("/proc/cmdline"), *before.view().files.read("/proc/cmdline"));
+  EXPECT_EQ(*sim.view().modules.loaded(), *before.view().modules.loaded());
+  for (const char* directory : {"/sys/class/iommu", "/sys/kernel/iommu_groups"}) {
+    EXPECT_EQ(*sim.view().files.list(directory), *before.view().files.list(directory)) << directory;
+  }
+}
+
+TEST_P(ExampleHost, HasNoBrokenLinkButThoseOfTheKernel) {
+  const auto host = load();
+  const SimHost sim(host);
+  for (const auto& [path, entry] : host.files) {
+    if (!std::holds_alternative<HostFile::Link>(entry) || path.starts_with("/sys/class/iommu/")) continue;
+    const auto& files = sim.view().files;
+    EXPECT_TRUE(files.list(path) || files.read(path)) << path;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Examples, ExampleHost, testing::ValuesIn(example_hosts()), [](const auto& test) {
+  auto name = test.param.stem().string();
+  std::ranges::replace(name, '-', '_');
+  return name;
+});
+
+}  // namespace
+}  // namespace gpuhost

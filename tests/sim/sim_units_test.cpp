@@ -1,0 +1,95 @@
+#include <gtest/gtest.h>
+
+#include "host/sim/sim_host.hpp"
+
+namespace gpuhost {
+namespace {
+
+using namespace std::chrono_literals;
+
+HostFile host() {
+  HostFile made;
+  made.name = "test";
+  made.units["up.service"].state = {"loaded", "active", "exited", "enabled"};
+  made.units["down.service"].state = {"loaded", "inactive", "dead", "disabled"};
+  made.units["down.socket"].state = {"loaded", "inactive", "dead", "disabled"};
+  made.units["masked.service"].state = {"masked", "inactive", "dead", "masked"};
+  made.units["static.service"].state = {"loaded", "inactive", "dead", "static"};
+  made.units["stubborn.service"] = {{"loaded", "active", "running", "enabled"}, true, {}};
+  return made;
+}
+
+TEST(SimUnits, StartsAndStops) {
+  SimHost sim(host());
+  auto& units = sim.host().units;
+  ASSERT_TRUE(units.start("down.service", 10s));
+  ASSERT_TRUE(units.start("down.socket", 10s));
+  EXPECT_EQ(*sim.view().units.state("down.service"), (UnitState{"loaded", "active", "running", "disabled"}));
+  EXPECT_EQ(sim.view().units.state("down.socket")->sub_state, "listening");
+  ASSERT_TRUE(units.start("up.service", 10s));
+  EXPECT_EQ(sim.view().units.state("up.service")->sub_state, "exited") << "it was up and is left alone";
+  ASSERT_TRUE(units.stop("up.service", 10s));
+  EXPECT_EQ(*sim.view().units.state("up.service"), (UnitState{"loaded", "inactive", "dead", "enabled"}));
+}
+
+TEST(SimUnits, AUnitWithoutFileIsNotFoundAndCannotBeChanged) {
+  SimHost sim(host());
+  auto& units = sim.host().units;
+  EXPECT_EQ(*sim.view().units.state("none.service"), (UnitState{"not-found", "inactive", "dead", ""}));
+  EXPECT_EQ(units.start("none.service", 10s).error().kind, ErrorKind::not_found);
+  EXPECT_EQ(units.stop("none.service", 10s).error().kind, ErrorKind::not_found);
+  EXPECT_EQ(units.enable("none.service").error().kind, ErrorKind::not_found);
+}
+
+TEST(SimUnits, AMaskedUnitCannotStart) {
+  SimHost sim(host());
+  const auto started = sim.host().units.start("masked.service", 10s);
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().message, "cannot start unit masked.service: it is masked");
+  EXPECT_FALSE(sim.host().units.enable("masked.service"));
+}
+
+TEST(SimUnits, AUnitMayRefuseToStopUntilTheLimit) {
+  SimHost sim(host());
+  const auto before = sim.view().clock.since_boot();
+  const auto stopped = sim.host().units.stop("stubborn.service", 90s);
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().kind, ErrorKind::timed_out);
+  EXPECT_EQ(sim.view().units.state("stubborn.service")->active_state, "deactivating");
+  EXPECT_GE(sim.view().clock.since_boot() - before, 90s);
+}
+
+TEST(SimUnits, EnablesWithoutStarting) {
+  SimHost sim(host());
+  auto& units = sim.host().units;
+  ASSERT_TRUE(units.enable("down.service"));
+  ASSERT_TRUE(units.enable("down.service"));
+  EXPECT_EQ(*sim.view().units.state("down.service"), (UnitState{"loaded", "inactive", "dead", "enabled"}));
+  ASSERT_TRUE(units.disable("up.service"));
+  EXPECT_EQ(*sim.view().units.state("up.service"), (UnitState{"loaded", "active", "exited", "disabled"}));
+  EXPECT_EQ(units.enable("static.service").error().message,
+            "cannot enable unit static.service: it is static");
+}
+
+TEST(SimUnits, ReloadsOnlyWhatIsActive) {
+  SimHost sim(host());
+  EXPECT_TRUE(sim.host().units.reload("up.service", 10s));
+  EXPECT_FALSE(sim.host().units.reload("down.service", 10s));
+}
+
+TEST(SimUnits, AnswersUnknownAsItWasRecorded) {
+  auto file = host();
+  file.units["up.service"].unknown = Error{ErrorKind::timed_out, "no answer"};
+  {
+    SimHost sim(file);
+    EXPECT_EQ(sim.view().units.state("up.service").error().message, "no answer");
+    EXPECT_FALSE(sim.host().units.stop("up.service", 1s));
+  }
+  file.units_unknown = Error{ErrorKind::unavailable, "no system bus"};
+  SimHost sim(file);
+  EXPECT_EQ(sim.view().units.state("down.service").error().message, "no system bus");
+  EXPECT_EQ(sim.host().units.start("down.service", 1s).error().kind, ErrorKind::unavailable);
+}
+
+}  // namespace
+}  // namespace gpuhost
