@@ -76,7 +76,7 @@ void explain_reasons(std::vector<PlannedStep>& steps, const std::string& documen
     Step& step = planned.step;
     if (step.gives_back) {
       step.reason = ActionReason::removed_from_desired;
-    } else if (step.claims) {
+    } else if (step.claims && step.reason == ActionReason::desired_changed) {
       const auto* before = owned.find(document, step.claims->address);
       step.reason = before && before->applied == step.claims->applied ? ActionReason::drift
                                                                       : ActionReason::desired_changed;

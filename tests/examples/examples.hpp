@@ -24,6 +24,10 @@ struct Example {
   std::filesystem::path document;
 };
 
+inline void PrintTo(const Example& example, std::ostream* out) {
+  *out << example.document;
+}
+
 /// `folder`/HOST/*.yaml, in order of path.
 inline std::vector<Example> examples_in(const std::filesystem::path& folder) {
   std::vector<Example> found;

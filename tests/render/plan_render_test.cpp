@@ -173,7 +173,8 @@ TEST(PlanJson, IsIdentifiedByItsContent) {
 }
 
 TEST(PlanMarkdown, ShowsEveryStepInATableOfItsPhase) {
-  EXPECT_EQ(plan_markdown(example_plan()), R"md(### gpuhost plan: kvm-gpu-07 on kvm-gpu-07 (kernel 6.1.0-25-amd64)
+  EXPECT_EQ(plan_markdown(example_plan()),
+            R"md(### gpuhost plan: kvm-gpu-07 on kvm-gpu-07 (kernel 6.1.0-25-amd64)
 
 **Not applyable: 1 to update, 1 to load, 1 to start, 1 to stop, 1 to unload; 1 blocked; 1 reboot; most disruption: stop-units (policy allows stop-units).**
 

@@ -139,7 +139,7 @@ TEST(SimHost, FailsTheChosenCallOnceAndBeforeItActs) {
   EXPECT_EQ(host.files.replace("/etc/a", "2").error().message, "disk full");
   EXPECT_EQ(host.view.files.read("/etc/a"), "1");
   EXPECT_TRUE(host.files.replace("/etc/a", "3"));
-  sim.inject("modules.loaded", 1, {ErrorKind::denied, "no"});
+  sim.inject("modules.loaded ", 1, {ErrorKind::denied, "no"});
   EXPECT_FALSE(host.view.modules.loaded());
 }
 

@@ -175,7 +175,8 @@ Result<void> SimFiles::write_attribute(const std::string& path, std::string_view
     return is_directory(*real) ? std::unexpected(system_error(EISDIR, "write", path))
                                : not_there("write", path);
   }
-  std::get<HostFile::Text>(entries_[*real]).content = std::string(text) + (text.ends_with('\n') ? "" : "\n");
+  std::get<HostFile::Text>(entries_.at(*real)).content =
+      std::string(text) + (text.ends_with('\n') ? "" : "\n");
   return {};
 }
 

@@ -4,6 +4,7 @@
 
 #include <fmt/ranges.h>
 
+#include "base/text.hpp"
 #include "host/sim/sim_boot.hpp"
 #include "host/sim/sim_clock.hpp"
 #include "host/sim/sim_commands.hpp"
@@ -217,7 +218,7 @@ std::vector<SimHost::Access> SimHost::accesses() const {
 
 void SimHost::inject(const std::string& call, unsigned nth, Error error) {
   const std::lock_guard lock(world_->mutex);
-  world_->faults.push_back({call, nth, std::move(error)});
+  world_->faults.push_back({std::string(trim(call)), nth, std::move(error)});
 }
 
 }  // namespace gpuhost

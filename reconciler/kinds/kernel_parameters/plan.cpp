@@ -75,6 +75,12 @@ class Comparison {
   void change(const ParameterChange& wanted, const Occurrences& next, Step step);
   [[nodiscard]] Step step_for(const char* verb, const ParameterChange& wanted, const Occurrences& next) const;
   [[nodiscard]] Occurrences after_release(const std::string& key, const Occurrences& before) const;
+  void release(const std::string& address, const ParameterChange& wanted, const Occurrences& expected,
+               const Ownership::Object& object);
+  void wait_for_release(const std::string& address, const ParameterChange& wanted,
+                        const Occurrences& expected);
+  [[nodiscard]] Step forget_step(const std::string& address, const ParameterChange& wanted,
+                                 const Occurrences& values) const;
   [[nodiscard]] Step rebuild_step() const;
 
   const KernelParametersState& state_;
@@ -208,27 +214,71 @@ Occurrences Comparison::after_release(const std::string& key, const Occurrences&
   return configuration->lines.front().of(key);
 }
 
+/// Gives a key back in two strides: its values return to what they were for the next boot, and the record of
+/// it goes when the kernel runs with them. Until then the key is still this document's, and each run says so.
 void Comparison::no_longer_desired(const std::string& address, const Ownership::Object& object) {
   const auto key = key_at(address);
   if (!key || !state_.boot || unreadable()) return;
   const ParameterChange wanted{*key, occurrences_from(object.before), true};
   const auto next = next_boot(*key);
+  const auto expected = after_release(*key, wanted.values);
   const auto& configuration = state_.boot->configuration;
-  const bool ours = configuration && configuration->drop_in ? configuration->drop_in->find(*key) != nullptr
-                                                            : json_of(next) == object.applied;
-  auto step = step_for(ours ? KernelParameters::release_verb : KernelParameters::forget_verb, wanted, next);
-  step.gives_back = address;
-  step.reason = ActionReason::removed_from_desired;
-  if (ours) {
-    change(wanted, next, std::move(step));
-    return;
+  const bool in_drop_in =
+      configuration && configuration->drop_in && configuration->drop_in->find(*key) != nullptr;
+  const bool configured_back = is_staged(*state_.boot, wanted);
+  if (configured_back && next == expected) {
+    wait_for_release(address, wanted, expected);
+  } else if (in_drop_in || configured_back || json_of(next) == object.applied) {
+    release(address, wanted, expected, object);
+  } else {
+    auto step = forget_step(address, wanted, next);
+    step.title = fmt::format("leave kernel parameter {} as it is", *key);
+    step.progress = fmt::format("leaving kernel parameter {}", *key);
+    step.explanation = "another hand has changed it since gpuhost set it";
+    proposal_.steps.push_back(std::move(step));
   }
+}
+
+void Comparison::release(const std::string& address, const ParameterChange& wanted,
+                         const Occurrences& expected, const Ownership::Object& object) {
+  const auto next = next_boot(wanted.key);
+  auto step = step_for(KernelParameters::release_verb, wanted, next);
+  step.reason = ActionReason::removed_from_desired;
+  if (runs_with(wanted.key, expected)) {
+    step.gives_back = address;
+  } else {
+    step.claims = Claim{address, object.before, json_of(expected)};
+    proposal_.steps.push_back(forget_step(address, wanted, expected));
+  }
+  change(wanted, next, std::move(step));
+}
+
+void Comparison::wait_for_release(const std::string& address, const ParameterChange& wanted,
+                                  const Occurrences& expected) {
+  if (!runs_with(wanted.key, expected)) {
+    proposal_.findings.push_back({.address = address,
+                                  .verdict = Finding::Verdict::pending_reboot,
+                                  .desired = json_of(expected),
+                                  .observed = observed(wanted.key),
+                                  .reason = "given back"});
+    std::ranges::move(facts_of(wanted.key, expected), std::back_inserter(proposal_.true_at_next_boot));
+  }
+  proposal_.steps.push_back(forget_step(address, wanted, expected));
+}
+
+/// Touches the record only, once the kernel runs with `values`.
+Step Comparison::forget_step(const std::string& address, const ParameterChange& wanted,
+                             const Occurrences& values) const {
+  auto step = step_for(KernelParameters::forget_verb, wanted, values);
+  step.gives_back = address;
   step.actions = {"release"};
-  step.title = fmt::format("leave kernel parameter {} as it is", *key);
-  step.progress = fmt::format("leaving kernel parameter {}", *key);
-  step.explanation = "another hand has changed it since gpuhost set it";
+  step.title = fmt::format("end the ownership of kernel parameter {}", wanted.key);
+  step.progress = fmt::format("ending the ownership of kernel parameter {}", wanted.key);
+  step.explanation = "it is as it was before";
   step.after = step.before;
-  proposal_.steps.push_back(std::move(step));
+  step.lanes.clear();
+  if (!runs_with(wanted.key, values)) step.needs = {facts_of(wanted.key, values).front()};
+  return step;
 }
 
 Step Comparison::rebuild_step() const {

@@ -6,8 +6,9 @@
 
 namespace gpuhost {
 
-/// `virtualization: required`: VT-x or AMD-V usable and the IOMMU active. Changes nothing itself: says whether
-/// firmware, kernel command line or module is what is missing, and checks after the others have changed them.
+/// `virtualization: required`: VT-x or AMD-V usable and the IOMMU active. Changes nothing itself: says
+/// whether firmware, kernel command line or module is what is missing, and checks after the others have
+/// changed them.
 struct VirtualizationSpec {
   bool required = false;
 };
