@@ -115,7 +115,7 @@ ExitCode carry_out(const Options& options, const DecodedDocument& document, cons
 ExitCode run_apply(const Options& options) {
   const auto document = acceptable_document(options);
   if (!document) return document.error();
-  const auto guard = RunGuard::take(options);
+  const auto guard = take_run_lock(options);
   if (!guard) return report(guard.error());
   auto target = Target::open(options);
   if (!target) return target.error();

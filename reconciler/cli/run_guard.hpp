@@ -1,8 +1,8 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
-#include "base/unique_fd.hpp"
 #include "cli/options.hpp"
 #include "engine/run_lock.hpp"
 
@@ -11,17 +11,9 @@ namespace gpuhost {
 /// Where the run lock of the live machine or of a --root directory lies.
 [[nodiscard]] std::string run_lock_path(const Options& options);
 
-/// Keeps a second run away from what this one changes: the live machine or directory by its run lock, a host
-/// file by a lock on the file itself. Nothing is locked when a simulated host is written elsewhere.
-class RunGuard {
- public:
-  /// busy: somebody else holds it, named in the message. Never waits.
-  [[nodiscard]] static Result<RunGuard> take(const Options& options);
-
- private:
-  RunGuard() = default;
-  std::optional<RunLock> lock_;
-  UniqueFd host_file_;
-};
+/// Keeps a second run away from what this one changes: the live machine or directory by its lock file, a host
+/// file by a lock on itself. Nothing is locked when a simulated host is written elsewhere. busy: the message
+/// names the holder.
+[[nodiscard]] Result<std::optional<RunLock>> take_run_lock(const Options& options);
 
 }  // namespace gpuhost

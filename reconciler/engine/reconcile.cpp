@@ -157,7 +157,15 @@ class Run {
   Result<void> stop(StepRunner& runner, RunReport::Result result) {
     finish(result);
     settle_debts(runner);
+    if (result != RunReport::Result::refused) look_again();
     return {};
+  }
+
+  /// What a step that failed has left behind is told by the host, not by the step.
+  void look_again() {
+    auto plan = look_and_plan(desired_, host_.view, {});
+    report_.changed = !plan || plan->fingerprint() != approved_.fingerprint();
+    if (plan) report_.last = *std::move(plan);
   }
 
   RunReport finish(RunReport::Result result) {

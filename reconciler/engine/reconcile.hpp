@@ -41,7 +41,7 @@ struct RunReport {
     interrupted,  ///< ended at a safe point
   };
   Result result = Result::converged;
-  bool changed = false;
+  bool changed = false;  ///< the host is not as it was before the run, or nobody can tell
   unsigned rounds = 0;
   Plan last;                        ///< of the last look at the host: what is left
   std::vector<std::string> errors;  ///< "address: what failed, why, what to do"

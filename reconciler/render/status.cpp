@@ -77,9 +77,7 @@ std::string condition_line(const Json& condition, const Style& style) {
 std::string lock_text(const StatusView& view) {
   if (view.unreadable_lock) return fmt::format("unknown ({})", escape_for_terminal(*view.unreadable_lock));
   if (!view.holder) return "free";
-  if (view.holder->pid == 0) return "held by a process that left no note";
-  return fmt::format("held by pid {}, {}, since {}", view.holder->pid, escape_for_terminal(view.holder->verb),
-                     escape_for_terminal(view.holder->since));
+  return "held by " + view.holder->to_string();
 }
 
 }  // namespace
@@ -102,9 +100,7 @@ Json status_json(const RunReport& report, const std::string& ended) {
 
 Json status_view_json(const StatusView& view) {
   Json json{{"format_version", 1}, {"status", view.status}, {"lock", {{"holder", nullptr}}}};
-  if (view.holder)
-    json["lock"]["holder"] = {
-        {"pid", view.holder->pid}, {"verb", view.holder->verb}, {"since", view.holder->since}};
+  if (view.holder) json["lock"]["holder"] = {{"pid", view.holder->pid}, {"command", view.holder->command}};
   if (view.unreadable_lock) json["lock"]["unknown"] = *view.unreadable_lock;
   return json;
 }

@@ -2,6 +2,7 @@
 #include <barrier>
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -69,6 +70,25 @@ TEST(Run, WhatWasDoneBeforeAFailureIsNamed) {
   ASSERT_TRUE(report.has_value());
   EXPECT_THAT(report->held, ElementsAre("one"));
   EXPECT_TRUE(report->changed);
+}
+
+TEST(Run, AFailedRunThatLeftTheHostAsItWasHasChangedNothing) {
+  ToyBench bench;
+  bench.world->failing["one"] = {ErrorKind::io, "no"};
+  auto& kind = bench.kind("x");
+  kind.steps = until_there({toy("one", {}, {"x/1", "up"})});
+  EXPECT_FALSE(bench.run()->changed);
+  // The step fails after it has done something: what it left behind shows in what is observed.
+  kind.steps = [](const ToyKind::Facts& seen) {
+    Step step = toy("one", {}, {"x/1", "up"});
+    step.before = seen.contains({"x/1", "broken"}) ? "broken" : "whole";
+    return std::vector<Step>{std::move(step)};
+  };
+  bench.world->during = [&](const Step&) {
+    const std::lock_guard lock(bench.world->mutex);
+    bench.world->facts.insert({"x/1", "broken"});
+  };
+  EXPECT_TRUE(bench.run()->changed);
 }
 
 TEST(Run, AStepThatReadsBackOtherwiseFails) {
@@ -373,26 +393,48 @@ class LockFile : public ::testing::Test {
 
 TEST_F(LockFile, NamesItsHolderAndIsFreeAfterwards) {
   {
-    const auto mine = RunLock::take(path, {42, "apply", "2026-01-01T00:00:00Z"});
+    const auto mine = RunLock::take(path);
     ASSERT_TRUE(mine.has_value());
-    const auto second = RunLock::take(path, {43, "apply", "2026-01-01T00:00:01Z"});
+    const auto second = RunLock::take(path);
     ASSERT_FALSE(second.has_value());
     EXPECT_EQ(second.error().kind, ErrorKind::busy);
-    EXPECT_THAT(second.error().message, HasSubstr("pid 42, 'apply', since 2026-01-01T00:00:00Z"));
+    EXPECT_THAT(second.error().message, HasSubstr("pid " + std::to_string(::getpid())));
     const auto holder = RunLock::holder(path);
     ASSERT_TRUE(holder.has_value() && holder->has_value());
-    EXPECT_EQ((*holder)->pid, 42);
+    EXPECT_EQ((*holder)->pid, ::getpid());
+    EXPECT_THAT((*holder)->command, HasSubstr("engine_test"));
   }
   const auto holder = RunLock::holder(path);
   ASSERT_TRUE(holder.has_value());
   EXPECT_FALSE(holder->has_value());
-  EXPECT_TRUE(RunLock::take(path, {44, "apply", ""}).has_value());
+  EXPECT_TRUE(RunLock::take(path).has_value());
+}
+
+TEST_F(LockFile, TakingItAgainWritesNothing) {
+  {
+    const auto first = RunLock::take(path);
+  }
+  const auto before = std::filesystem::last_write_time(path);
+  {
+    const auto second = RunLock::take(path);
+  }
+  EXPECT_EQ(std::filesystem::last_write_time(path), before);
+  EXPECT_EQ(std::filesystem::file_size(path), 0U);
+}
+
+TEST_F(LockFile, AFileThatIsThereIsLockedAsItIs) {
+  EXPECT_EQ(RunLock::take_existing(path).error().kind, ErrorKind::not_found);
+  std::filesystem::create_directories(directory / "run");
+  std::ofstream(path) << "kind: Host";
+  const auto mine = RunLock::take_existing(path);
+  ASSERT_TRUE(mine.has_value());
+  EXPECT_EQ(RunLock::take_existing(path).error().kind, ErrorKind::busy);
 }
 
 TEST_F(LockFile, ALinkInItsPlaceIsNotFollowed) {
   std::filesystem::create_directories(directory / "run");
   std::filesystem::create_symlink(directory / "victim", path);
-  EXPECT_FALSE(RunLock::take(path, {1, "apply", ""}).has_value());
+  EXPECT_FALSE(RunLock::take(path).has_value());
   EXPECT_FALSE(std::filesystem::exists(directory / "victim"));
 }
 
