@@ -1,46 +1,15 @@
 #include <algorithm>
-#include <random>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "base/text.hpp"
-#include "engine/reconcile.hpp"
-#include "examples/examples.hpp"
+#include "examples/applying.hpp"
 #include "host/sim/recorder.hpp"
 #include "render/plan.hpp"
 
 namespace gpuhost::testing {
 namespace {
-
-class Silent final : public Reporter {
- public:
-  void planned(const Plan&, unsigned) override {}
-  void started(const PlannedStep&) override {}
-  void finished(const PlannedStep&) override {}
-  void errored(const PlannedStep&, const Error&) override {}
-  void barrier(const Plan&, bool) override {}
-  void verified(const Plan&) override {}
-};
-
-RunReport apply(const DecodedDocument& document, SimHost& sim) {
-  auto host = sim.host();
-  const auto approved = plan_once(document.desired, host.view);
-  if (!approved) throw std::runtime_error(approved.error().message);
-  Silent silent;
-  auto report =
-      reconcile(document.desired, *approved, host, silent,
-                {.executor = {.workers = 1}, .reboot = [&] { return sim.reboot(); }, .resumes = true});
-  if (!report) throw std::runtime_error(report.error().message);
-  return *std::move(report);
-}
-
-std::vector<std::string> writes(const SimHost& sim) {
-  std::vector<std::string> calls;
-  for (const auto& access : sim.accesses())
-    if (access.write) calls.push_back(access.call + " " + access.object);
-  return calls;
-}
 
 class Converging : public ::testing::TestWithParam<Example> {
  protected:

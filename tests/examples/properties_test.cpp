@@ -1,0 +1,303 @@
+#include <algorithm>
+#include <cstdlib>
+#include <random>
+#include <set>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/text.hpp"
+#include "examples/applying.hpp"
+#include "render/plan.hpp"
+
+namespace gpuhost::testing {
+namespace {
+
+/// A document as its entries, so that they can be shuffled and dropped.
+struct Draft {
+  std::vector<std::string> parameters;
+  std::vector<std::string> modules;
+  std::vector<std::string> units;
+  std::set<std::string> parameter_keys;  // with `_`
+  std::set<std::string> module_names;    // with `_`
+  std::set<std::string> unit_names;
+
+  [[nodiscard]] std::string text() const {
+    std::string all =
+        "apiVersion: gpuhost/v1\nkind: HostState\nmetadata: {name: random}\npolicy: {disruption: reboot}\n";
+    const auto section = [&](const char* head, const char* indent, const std::vector<std::string>& entries) {
+      if (entries.empty()) return;
+      all += head;
+      for (const auto& entry : entries) all += indent + entry + "\n";
+    };
+    if (!parameters.empty() || !modules.empty()) all += "kernel:\n";
+    section("  parameters:\n", "    ", parameters);
+    section("  modules:\n", "    ", modules);
+    section("units:\n", "  ", units);
+    return all;
+  }
+};
+
+class Dice {
+ public:
+  explicit Dice(unsigned seed) : engine_(seed) {}
+  std::size_t below(std::size_t end) {
+    return std::uniform_int_distribution<std::size_t>(0, end - 1)(engine_);
+  }
+  bool one_in(std::size_t many) { return below(many) == 0; }
+  template <class T>
+  const T& of(const std::vector<T>& all) {
+    return all[below(all.size())];
+  }
+  template <class T>
+  void shuffle(std::vector<T>& all) {
+    std::ranges::shuffle(all, engine_);
+  }
+
+ private:
+  std::mt19937 engine_;
+};
+
+/// Either spelling of a name: `-` and `_` are the same.
+std::string spelled(Dice& dice, std::string name) {
+  if (dice.one_in(2)) std::ranges::replace(name, '_', '-');
+  return name;
+}
+
+void add_parameters(Dice& dice, Draft& draft) {
+  static const std::vector<std::string> keys{
+      "intel_iommu", "iommu",     "quiet",       "console", "ro",   "pcie_aspm", "kvm.ig_x",
+      "hugepages",   "rd.lvm.lv", "crashkernel", "boot",    "rhgb", "splash",    "vfio_pci.ids"};
+  static const std::vector<std::string> values{
+      "on", "off", "pt", "1", "tty0", "ttyS0,115200", "10de:20b0,10de:1"};
+  for (const auto& key : keys) {
+    if (!dice.one_in(4)) continue;
+    draft.parameter_keys.insert(underscored(key));
+    const auto name = spelled(dice, key);
+    switch (dice.below(4)) {
+      case 0:
+        draft.parameters.push_back(name + ": {state: absent}");
+        break;
+      case 1:
+        draft.parameters.push_back(name + ": {state: present}");
+        break;
+      case 2:
+        draft.parameters.push_back(
+            fmt::format("{}: {{values: [\"{}\", \"{}\"]}}", name, dice.of(values), dice.of(values)));
+        break;
+      default:
+        draft.parameters.push_back(fmt::format("{}: \"{}\"", name, dice.of(values)));
+    }
+  }
+}
+
+void add_modules(Dice& dice, const HostFile& host, Draft& draft) {
+  static const std::vector<std::string> states{"loaded", "unloaded", "blocked"};
+  for (const auto& [name, module] : host.modules) {
+    if (!dice.one_in(4)) continue;
+    draft.module_names.insert(name);
+    auto entry = fmt::format("{}: {{state: {}", spelled(dice, name), dice.of(states));
+    if (!module.file.parameters.empty() && dice.one_in(2))
+      entry += fmt::format(", options: {{{}: {}}}", dice.of(module.file.parameters), dice.below(2));
+    draft.modules.push_back(entry + "}");
+  }
+}
+
+void add_units(Dice& dice, const HostFile& host, Draft& draft) {
+  for (const auto& [name, unit] : host.units) {
+    if (!dice.one_in(3) || name.ends_with(".target")) continue;
+    draft.unit_names.insert(name);
+    draft.units.push_back(fmt::format("{}: {{enabled: {}, state: {}}}", name, dice.one_in(2),
+                                      dice.one_in(2) ? "active" : "inactive"));
+  }
+}
+
+Draft random_draft(Dice& dice, const HostFile& host) {
+  Draft draft;
+  add_parameters(dice, draft);
+  add_modules(dice, host, draft);
+  add_units(dice, host, draft);
+  return draft;
+}
+
+DecodedDocument document_of(const Draft& draft) {
+  return document_from("random.yaml", draft.text());
+}
+
+DecodedDocument empty_document() {
+  return document_of({});
+}
+
+/// The words of a text whose key the document does not name, in byte order: only among those of one key does
+/// the order mean something.
+std::vector<std::string> foreign_words(const std::string& text, const Draft& draft) {
+  std::vector<std::string> kept;
+  for (const auto word : words(text))
+    if (!draft.parameter_keys.contains(underscored(word.substr(0, word.find('='))))) kept.emplace_back(word);
+  std::ranges::sort(kept);
+  return kept;
+}
+
+std::string text_at(const HostFile& host, const std::string& path) {
+  const auto found = host.files.find(path);
+  const auto* text = found == host.files.end() ? nullptr : std::get_if<HostFile::Text>(&found->second);
+  return text ? text->content : std::string{};
+}
+
+bool holds_words(const std::string& path) {
+  return path == "/proc/cmdline" || path == "/etc/kernel/cmdline" || path == "/etc/default/grub" ||
+         path.starts_with("/boot/");
+}
+
+bool is_gpuhosts(const std::string& path) {
+  return path.starts_with("/var/lib/gpuhost") || path.starts_with("/run/") || path.contains("gpuhost");
+}
+
+/// What a boot changes, or the kernel shows of modules.
+bool is_runtime(const std::string& path) {
+  return path.starts_with("/sys/") || path == "/proc/modules" || path == "/proc/sys/kernel/random/boot_id";
+}
+
+std::set<std::string> paths_of(const HostFile& a, const HostFile& b) {
+  std::set<std::string> paths;
+  for (const auto* host : {&a, &b})
+    for (const auto& [path, entry] : host->files)
+      if (!is_gpuhosts(path) && !is_runtime(path)) paths.insert(path);
+  return paths;
+}
+
+class Properties : public ::testing::TestWithParam<std::string> {
+ protected:
+  HostFile before = host_named(GetParam());
+
+  /// Runs `check` with many seeds; GPUHOST_SEED runs one alone.
+  template <class Check>
+  void for_seeds(Check check) {
+    const char* given = std::getenv("GPUHOST_SEED");
+    const unsigned first = given ? static_cast<unsigned>(std::atoi(given)) : 1;
+    for (unsigned seed = first; seed < first + (given ? 1U : 150U); ++seed) {
+      Dice dice(seed);
+      const auto draft = random_draft(dice, before);
+      SCOPED_TRACE(fmt::format("GPUHOST_SEED={}\n{}", seed, draft.text()));
+      check(draft, dice);
+      if (::testing::Test::HasFailure()) return;
+    }
+  }
+};
+
+TEST_P(Properties, ApplyConvergesOrIsRefusedUntouchedAndASecondApplyWritesNothing) {
+  unsigned converged = 0;
+  for_seeds([&](const Draft& draft, Dice&) {
+    const auto document = document_of(draft);
+    SimHost sim(before);
+    const auto plan = plan_once(document.desired, sim.view());
+    ASSERT_TRUE(plan.has_value());
+    const auto report = apply(document, sim);
+    if (!plan->applyable()) {
+      EXPECT_EQ(report.result, RunReport::Result::refused);
+      EXPECT_THAT(writes(sim), ::testing::IsEmpty());
+      return;
+    }
+    ++converged;
+    ASSERT_EQ(report.result, RunReport::Result::converged) << ::testing::PrintToString(report.errors);
+    const auto after = plan_once(document.desired, sim.view());
+    ASSERT_TRUE(after.has_value());
+    EXPECT_TRUE(after->empty()) << plan_text(*after, {});
+    for (const auto& finding : after->findings)
+      EXPECT_EQ(finding.verdict, Finding::Verdict::in_sync) << finding.address << " " << finding.reason;
+    const auto written = writes(sim).size();
+    EXPECT_EQ(apply(document, sim).result, RunReport::Result::converged);
+    EXPECT_EQ(writes(sim).size(), written);
+  });
+  EXPECT_TRUE(std::getenv("GPUHOST_SEED") != nullptr || converged > 10) << converged;
+}
+
+TEST_P(Properties, TheOrderOfEntriesDoesNotMatter) {
+  for_seeds([&](const Draft& draft, Dice& dice) {
+    auto shuffled = draft;
+    dice.shuffle(shuffled.parameters);
+    dice.shuffle(shuffled.modules);
+    dice.shuffle(shuffled.units);
+    const SimHost sim(before);
+    const auto one = plan_once(document_of(draft).desired, sim.view());
+    const auto other = plan_once(document_of(shuffled).desired, sim.view());
+    ASSERT_TRUE(one && other);
+    EXPECT_EQ(plan_text(*one, {}), plan_text(*other, {}));
+  });
+}
+
+TEST_P(Properties, WhatIsNotNamedStaysAsItIs) {
+  for_seeds([&](const Draft& draft, Dice&) {
+    SimHost sim(before);
+    if (apply(document_of(draft), sim).result != RunReport::Result::converged) return;
+    const auto& after = sim.file();
+    for (const auto& path : paths_of(before, after)) {
+      if (holds_words(path))
+        EXPECT_EQ(foreign_words(text_at(after, path), draft), foreign_words(text_at(before, path), draft))
+            << path;
+      else
+        EXPECT_EQ(text_at(after, path), text_at(before, path)) << path;
+    }
+    for (const auto& [name, unit] : before.units)
+      if (!draft.unit_names.contains(name))
+        EXPECT_EQ(after.units.at(name).state.unit_file_state, unit.state.unit_file_state) << name;
+  });
+}
+
+TEST_P(Properties, DroppingEverythingGivesAllBack) {
+  for_seeds([&](const Draft& draft, Dice&) {
+    SimHost sim(before);
+    if (apply(document_of(draft), sim).result != RunReport::Result::converged) return;
+    const auto report = apply(empty_document(), sim);
+    ASSERT_EQ(report.result, RunReport::Result::converged) << ::testing::PrintToString(report.errors);
+    EXPECT_TRUE(Ownership::load(sim.view().files)->empty());
+    const auto written = writes(sim).size();
+    EXPECT_EQ(apply(empty_document(), sim).result, RunReport::Result::converged);
+    EXPECT_EQ(writes(sim).size(), written);
+    // Modules and units come up as the files say.
+    SimHost untouched(before);
+    ASSERT_TRUE(sim.reboot());
+    ASSERT_TRUE(untouched.reboot());
+    const auto& now = sim.file();
+    const auto& then = untouched.file();
+    for (const auto& path : paths_of(then, now)) {
+      EXPECT_EQ(foreign_words(text_at(now, path), {}), foreign_words(text_at(then, path), {})) << path;
+    }
+    for (const auto& [name, unit] : then.units) EXPECT_EQ(now.units.at(name).state, unit.state) << name;
+    for (const auto& [name, module] : then.modules)
+      EXPECT_EQ(now.modules.at(name).loaded, module.loaded) << name;
+    for (const auto& [path, entry] : now.files)
+      EXPECT_FALSE(path.contains("gpuhost") && !path.starts_with("/var/lib/gpuhost")) << path;
+  });
+}
+
+/// From one document to another, as an edited one does, and back to nothing.
+TEST_P(Properties, OneDocumentAfterAnotherConvergesAndIsGivenBack) {
+  for_seeds([&](const Draft& draft, Dice& dice) {
+    SimHost sim(before);
+    if (apply(document_of(draft), sim).result != RunReport::Result::converged) return;
+    const auto next = document_of(random_draft(dice, before));
+    const auto second = apply(next, sim);
+    if (second.result == RunReport::Result::refused) return;
+    ASSERT_EQ(second.result, RunReport::Result::converged) << ::testing::PrintToString(second.errors);
+    EXPECT_TRUE(plan_once(next.desired, sim.view())->empty());
+    const auto last = apply(empty_document(), sim);
+    ASSERT_EQ(last.result, RunReport::Result::converged) << ::testing::PrintToString(last.errors);
+    EXPECT_TRUE(Ownership::load(sim.view().files)->empty());
+    SimHost untouched(before);
+    ASSERT_TRUE(untouched.reboot());
+    EXPECT_EQ(foreign_words(text_at(sim.file(), "/proc/cmdline"), {}),
+              foreign_words(text_at(untouched.file(), "/proc/cmdline"), {}));
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(Hosts, Properties, ::testing::Values("fresh-debian", "fresh-rhel", "fresh-proxmox"),
+                         [](const auto& host) {
+                           std::string name = host.param;
+                           std::ranges::replace(name, '-', '_');
+                           return name;
+                         });
+
+}  // namespace
+}  // namespace gpuhost::testing
