@@ -44,7 +44,7 @@ void check_step(Step& step, const std::string& document, const Policy& policy, c
 
 void rest_on(PlannedStep& dependant, const PlannedStep& blocked) {
   dependant.step.blocked_by.push_back(
-      fmt::format("rests on {} ({}), which is blocked", blocked.id, blocked.step.title));
+      fmt::format("rests on step {} ({}), which is blocked", blocked.id.substr(1), blocked.step.title));
 }
 
 /// For boot-scoped values the part that is configured, as ownership records it.

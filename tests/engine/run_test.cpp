@@ -213,6 +213,24 @@ TEST(Run, StopsAtTheRebootUnlessBothPolicyAndCallerAllowIt) {
   EXPECT_THAT(bench.log.lines, Contains("rebooting"));
 }
 
+TEST(Run, AnInterruptKeepsTheHostFromRebooting) {
+  ToyBench bench;
+  bench.desired.policy.disruption = Disruption::reboot;
+  stage_and_use(bench);
+  std::atomic<bool> interrupted = false;
+  bench.world->during = [&](const Step&) { interrupted = true; };
+  int reboots = 0;
+  const auto report = bench.run({.executor = {.workers = 1, .interrupted = &interrupted},
+                                 .reboot = [&]() -> Result<void> {
+                                   ++reboots;
+                                   return {};
+                                 },
+                                 .resumes = true});
+  ASSERT_TRUE(report.has_value());
+  EXPECT_EQ(report->result, RunReport::Result::interrupted);
+  EXPECT_EQ(reboots, 0);
+}
+
 TEST(Run, RebootsNoMoreOftenThanThePlanShowed) {
   ToyBench bench;
   bench.desired.policy.disruption = Disruption::reboot;

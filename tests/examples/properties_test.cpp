@@ -92,10 +92,16 @@ void add_parameters(Dice& dice, Draft& draft) {
   }
 }
 
+/// Neither a module that others need nor one that a boot brings back is asked to be unloaded: a run that
+/// reboots would have to do it again, which the approved plan does not show.
 void add_modules(Dice& dice, const HostFile& host, Draft& draft) {
-  static const std::vector<std::string> states{"loaded", "unloaded", "blocked"};
+  std::set<std::string> needed;
+  for (const auto& [name, module] : host.modules) needed.insert(module.depends.begin(), module.depends.end());
   for (const auto& [name, module] : host.modules) {
-    if (!dice.one_in(4)) continue;
+    if (!dice.one_in(3)) continue;
+    std::vector<std::string> states{"loaded"};
+    if (!needed.contains(name)) states.emplace_back("blocked");
+    if (!needed.contains(name) && !module.at_boot) states.emplace_back("unloaded");
     draft.module_names.insert(name);
     auto entry = fmt::format("{}: {{state: {}", spelled(dice, name), dice.of(states));
     if (!module.file.parameters.empty() && dice.one_in(2))
@@ -104,12 +110,14 @@ void add_modules(Dice& dice, const HostFile& host, Draft& draft) {
   }
 }
 
+/// Enabled is active: what only runs is down after a reboot.
 void add_units(Dice& dice, const HostFile& host, Draft& draft) {
   for (const auto& [name, unit] : host.units) {
     if (!dice.one_in(3) || name.ends_with(".target")) continue;
     draft.unit_names.insert(name);
-    draft.units.push_back(fmt::format("{}: {{enabled: {}, state: {}}}", name, dice.one_in(2),
-                                      dice.one_in(2) ? "active" : "inactive"));
+    const bool up = dice.one_in(2);
+    draft.units.push_back(
+        fmt::format("{}: {{enabled: {}, state: {}}}", name, up, up ? "active" : "inactive"));
   }
 }
 
@@ -131,8 +139,9 @@ DecodedDocument empty_document() {
 
 /// The words of a text whose key the document does not name, in byte order: only among those of one key does
 /// the order mean something.
-std::vector<std::string> foreign_words(const std::string& text, const Draft& draft) {
+std::vector<std::string> foreign_words(std::string text, const Draft& draft) {
   std::vector<std::string> kept;
+  std::ranges::replace(text, '"', ' ');
   for (const auto word : words(text))
     if (!draft.parameter_keys.contains(underscored(word.substr(0, word.find('='))))) kept.emplace_back(word);
   std::ranges::sort(kept);
@@ -233,15 +242,14 @@ TEST_P(Properties, WhatIsNotNamedStaysAsItIs) {
     if (apply(document_of(draft), sim).result != RunReport::Result::converged) return;
     const auto& after = sim.file();
     for (const auto& path : paths_of(before, after)) {
-      if (holds_words(path))
-        EXPECT_EQ(foreign_words(text_at(after, path), draft), foreign_words(text_at(before, path), draft))
-            << path;
-      else
-        EXPECT_EQ(text_at(after, path), text_at(before, path)) << path;
+      const auto compared = holds_words(path) ? draft : Draft{};
+      EXPECT_EQ(foreign_words(text_at(after, path), compared), foreign_words(text_at(before, path), compared))
+          << path;
     }
     for (const auto& [name, unit] : before.units)
-      if (!draft.unit_names.contains(name))
+      if (!draft.unit_names.contains(name)) {
         EXPECT_EQ(after.units.at(name).state.unit_file_state, unit.state.unit_file_state) << name;
+      }
   });
 }
 
@@ -266,7 +274,7 @@ TEST_P(Properties, DroppingEverythingGivesAllBack) {
     }
     for (const auto& [name, unit] : then.units) EXPECT_EQ(now.units.at(name).state, unit.state) << name;
     for (const auto& [name, module] : then.modules)
-      EXPECT_EQ(now.modules.at(name).loaded, module.loaded) << name;
+      EXPECT_EQ(now.modules.at(name).loaded.has_value(), module.loaded.has_value()) << name;
     for (const auto& [path, entry] : now.files)
       EXPECT_FALSE(path.contains("gpuhost") && !path.starts_with("/var/lib/gpuhost")) << path;
   });
@@ -277,7 +285,9 @@ TEST_P(Properties, OneDocumentAfterAnotherConvergesAndIsGivenBack) {
   for_seeds([&](const Draft& draft, Dice& dice) {
     SimHost sim(before);
     if (apply(document_of(draft), sim).result != RunReport::Result::converged) return;
-    const auto next = document_of(random_draft(dice, before));
+    const auto edited = random_draft(dice, before);
+    SCOPED_TRACE(edited.text());
+    const auto next = document_of(edited);
     const auto second = apply(next, sim);
     if (second.result == RunReport::Result::refused) return;
     ASSERT_EQ(second.result, RunReport::Result::converged) << ::testing::PrintToString(second.errors);
