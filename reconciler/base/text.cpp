@@ -28,6 +28,14 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
+/// Marks that make a terminal show text in another order than it stands: U+200E, U+200F, U+202A to U+202E,
+/// U+2066 to U+2069; and the line ends U+2028 and U+2029.
+bool reorders(std::string_view text) {
+  const auto last = static_cast<unsigned char>(text[2]);
+  if (text.starts_with("\xe2\x80")) return last == 0x8e || last == 0x8f || (last >= 0xa8 && last <= 0xae);
+  return text.starts_with("\xe2\x81") && last >= 0xa6 && last <= 0xa9;
+}
+
 /// Length of the valid, printable UTF-8 sequence at the start of `text`; 0 if there is none.
 std::size_t printable_sequence(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
@@ -41,7 +49,7 @@ std::size_t printable_sequence(std::string_view text) {
   if (length == 3 && first == 0xe0 && byte(1) < 0xa0) return 0;   // overlong
   if (length == 3 && first == 0xed && byte(1) >= 0xa0) return 0;  // surrogates
   if (length == 4 && ((first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) >= 0x90))) return 0;
-  return length;
+  return length == 3 && reorders(text) ? 0 : length;
 }
 
 }  // namespace

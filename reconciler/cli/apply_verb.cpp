@@ -35,18 +35,8 @@ bool confirmed(const Plan& plan) {
 
 /// Everything that ends the run before the host is looked at.
 OrExit<DecodedDocument> acceptable_document(const Options& options) {
-  if (!options.yes && !can_ask(options))
-    return std::unexpected(
-        report({ErrorKind::invalid, "cannot ask without a terminal", "give --yes to apply unasked"},
-               ExitCode::usage));
   auto document = load_document(options, options.live());
   if (!document) return document;
-  if (!document->unsupported.empty()) {
-    for (const auto& part : document->unsupported)
-      (void)report(
-          {ErrorKind::unsupported, fmt::format("{}: not supported by this version", place_of(part))});
-    return std::unexpected(ExitCode::not_applyable);
-  }
   if (options.live() && ::geteuid() != 0)
     return std::unexpected(
         report({ErrorKind::denied, "cannot apply to this host: only root may", "run it as root"}));
@@ -67,7 +57,7 @@ RunOptions run_options(const Options& options, Target& target, const InterruptWa
 ExitCode code_of(const RunReport& report, const Options& options, const InterruptWatch& watch) {
   switch (report.result) {
     case RunReport::Result::converged:
-      return ExitCode::done;
+      return code_of_unknown(report.last);
     case RunReport::Result::reboot_required:
       return ExitCode::reboot_needed;
     case RunReport::Result::refused:
@@ -93,7 +83,7 @@ ExitCode carry_out(const Options& options, const DecodedDocument& document, cons
                    RunOutput& output) {
   const InterruptWatch watch;
   auto host = target.host();
-  const auto run = reconcile(document.desired, plan, host, output, run_options(options, target, watch));
+  auto run = reconcile(document.desired, plan, host, output, run_options(options, target, watch));
   if (!run) {
     const auto code = report(run.error());
     const auto result =
@@ -103,32 +93,67 @@ ExitCode carry_out(const Options& options, const DecodedDocument& document, cons
   auto code = code_of(*run, options, watch);
   auto recorded = record_run(*run, host);
   if (recorded) recorded = target.save();
+  if (!recorded) {
+    const auto unrecorded = report(recorded.error());
+    if (code == ExitCode::done || code == ExitCode::reboot_needed) code = unrecorded;
+    run->errors.push_back(recorded.error().message);
+  }
   if (run->result != RunReport::Result::refused) output.verified(run->last);
   output.ended(*run, code);
-  if (recorded) return code;
-  const auto unrecorded = report(recorded.error());
-  return code == ExitCode::done ? unrecorded : code;
+  return code;
+}
+
+/// JSON Lines end with a summary, also when there was no plan to show.
+ExitCode end_unplanned(const Options& options, const Clock& clock, ExitCode code) {
+  if (options.format == "json")
+    make_run_output(options, clock)->ended({.result = RunReport::Result::refused}, code);
+  return code;
+}
+
+/// A host file that cannot be locked because it cannot be opened is as unreadable as for every other verb.
+ExitCode report_lock(const Error& error, const Options& options) {
+  const bool unreadable = !options.host_file.empty() && error.kind != ErrorKind::busy;
+  return unreadable ? report(error, ExitCode::invalid_document) : report(error);
+}
+
+/// What this version cannot apply is in the plan, too; a reader of JSON Lines finds it here in words.
+void report_unsupported(const DecodedDocument& document) {
+  for (const auto& part : document.unsupported)
+    (void)report({ErrorKind::unsupported, fmt::format("{}: not supported by this version", place_of(part))});
+}
+
+ExitCode apply_to(Target& target, const DecodedDocument& document, const Options& options) {
+  const auto view = target.view();
+  const auto plan = plan_document(document, view);
+  if (!plan) return end_unplanned(options, view.clock, plan.error());
+  // One that is spoilt is written anew; that of a newer gpuhost is not ours to replace.
+  if (const auto status = read_status(view.files); !status && status.error().kind == ErrorKind::stale)
+    return end_unplanned(options, view.clock, report(status.error()));
+  const auto output = make_run_output(options, view.clock);
+  output->approved(*plan);
+  report_unsupported(document);
+  if (!plan->applyable())
+    return end_unchanged(*output, *plan, RunReport::Result::refused, {}, ExitCode::not_applyable);
+  if (!plan->steps.empty() && !options.yes && !confirmed(*plan))
+    return end_unchanged(*output, *plan, RunReport::Result::refused, "not confirmed", ExitCode::failed);
+  return carry_out(options, document, *plan, target, *output);
 }
 
 }  // namespace
 
 ExitCode run_apply(const Options& options) {
+  if (!options.yes && !can_ask(options))
+    return report({ErrorKind::invalid, "cannot ask without a terminal", "give --yes to apply unasked"},
+                  ExitCode::usage);
+  const RealHost machine;
+  const auto& clock = machine.view().clock;
   const auto document = acceptable_document(options);
-  if (!document) return document.error();
+  if (!document) return end_unplanned(options, clock, document.error());
   const auto guard = take_run_lock(options);
-  if (!guard) return report(guard.error());
+  if (!guard) return end_unplanned(options, clock, report_lock(guard.error(), options));
   auto target = Target::open(options);
-  if (!target) return target.error();
-  const auto plan = plan_document(*document, target->view());
-  if (!plan) return plan.error();
-  const auto clock_view = target->view();
-  const auto output = make_run_output(options, clock_view.clock);
-  output->approved(*plan);
-  if (!plan->applyable())
-    return end_unchanged(*output, *plan, RunReport::Result::refused, {}, ExitCode::not_applyable);
-  if (!plan->steps.empty() && !options.yes && !confirmed(*plan))
-    return end_unchanged(*output, *plan, RunReport::Result::refused, "not confirmed", ExitCode::failed);
-  return carry_out(options, *document, *plan, *target, *output);
+  if (!target) return end_unplanned(options, clock, target.error());
+  return apply_to(*target, *document, options);
 }
 
 }  // namespace gpuhost

@@ -22,7 +22,8 @@ Result<std::vector<std::string>> documents_in(const std::string& directory) {
   std::error_code code;
   for (fs::directory_iterator entry(directory, code), end; !code && entry != end; entry.increment(code)) {
     const auto extension = entry->path().extension();
-    if (extension == ".yaml" || extension == ".yml") paths.push_back(entry->path().string());
+    const bool hidden = entry->path().filename().string().starts_with('.');  // not in the shell's *.yaml
+    if (!hidden && (extension == ".yaml" || extension == ".yml")) paths.push_back(entry->path().string());
   }
   if (code) return std::unexpected(system_error(code.value(), "list", directory));
   if (paths.empty())

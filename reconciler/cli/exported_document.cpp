@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -87,6 +89,54 @@ std::vector<UnitSpec> unit_candidates(const HostView& host) {
   return specs;
 }
 
+/// "NAME" of "PREFIX[NAME]REST"; nothing if the address is another.
+std::optional<std::string> name_in(std::string_view address, std::string_view prefix) {
+  if (!address.starts_with(prefix)) return std::nullopt;
+  address.remove_prefix(prefix.size());
+  return std::string(address.substr(0, address.find(']')));
+}
+
+KernelModuleSpec owned_module(const std::string& name, const Json& applied) {
+  KernelModuleSpec spec{.name = name};
+  const auto state = applied.value("state", "");
+  spec.state = state == "blocked"    ? KernelModuleSpec::State::blocked
+               : state == "unloaded" ? KernelModuleSpec::State::unloaded
+                                     : KernelModuleSpec::State::loaded;
+  const auto options = applied.value("options", Json::object());
+  for (const auto& [option, value] : options.items())
+    if (value.is_string()) spec.options.emplace(option, value.get<std::string>());
+  return spec;
+}
+
+/// Puts `spec` in the place of one about the same object.
+template <class Spec>
+void put(std::vector<Spec>& specs, Spec spec, auto name) {
+  std::erase_if(specs,
+                [&](const Spec& other) { return underscored(other.*name) == underscored(spec.*name); });
+  specs.push_back(std::move(spec));
+}
+
+/// What the document that owns objects says of them: its new version must say it as well, or it is given
+/// back.
+void add_owned(Candidates& candidates, const Ownership::Objects& objects) {
+  for (const auto& [address, object] : objects) {
+    if (const auto key = name_in(address, "kernel.parameters[")) {
+      KernelParameterSpec spec{.key = *key, .present = !object.applied.is_null()};
+      if (object.applied.is_string()) spec.values = {object.applied.get<std::string>()};
+      if (object.applied.is_array()) spec.values = object.applied.get<std::vector<std::string>>();
+      put(candidates.parameters, std::move(spec), &KernelParameterSpec::key);
+    } else if (const auto module = name_in(address, "kernel.modules[")) {
+      put(candidates.modules, owned_module(*module, object.applied), &KernelModuleSpec::name);
+    } else if (const auto unit = name_in(address, "units[")) {
+      if (std::ranges::find(candidates.units, *unit, &UnitSpec::name) == candidates.units.end())
+        candidates.units.push_back({.name = *unit});
+      auto& spec = *std::ranges::find(candidates.units, *unit, &UnitSpec::name);
+      if (address.ends_with(".enabled")) spec.enabled = object.applied == true;
+      if (address.ends_with(".state")) spec.active = object.applied == "active";
+    }
+  }
+}
+
 /// A plan of everything that might be said, to see what is so.
 class Facts {
  public:
@@ -100,7 +150,11 @@ class Facts {
       if (finding.verdict != Finding::Verdict::in_sync) return false;
       seen = true;
     }
-    return seen && std::ranges::none_of(plan_.steps, [&](const PlannedStep& planned) {
+    // What another document owns stays that document's.
+    const bool conflict = std::ranges::any_of(plan_.notes, [&](const Note& note) {
+      return note.severity == Note::Severity::error && belongs(note.address, address);
+    });
+    return seen && !conflict && std::ranges::none_of(plan_.steps, [&](const PlannedStep& planned) {
              return belongs(planned.step.action.address, address);
            });
   }
@@ -131,12 +185,24 @@ Node parameter_node(const KernelParameterSpec& spec) {
   if (spec.values.size() == 1) return text_node(spec.values.front());
   Node node = mapping();
   if (spec.values.empty()) {
-    add(node, "state", plain("present"));
+    add(node, "state", plain(spec.present ? "present" : "absent"));
     return node;
   }
   auto& values = add(node, "values", {.kind = Node::Kind::sequence});
   for (const auto& value : spec.values) values.items.push_back(text_node(value));
   return node;
+}
+
+std::string state_word(KernelModuleSpec::State state) {
+  switch (state) {
+    case KernelModuleSpec::State::loaded:
+      return "loaded";
+    case KernelModuleSpec::State::unloaded:
+      return "unloaded";
+    case KernelModuleSpec::State::blocked:
+      return "blocked";
+  }
+  std::unreachable();
 }
 
 Node kernel_node(const Candidates& candidates, const Facts& facts) {
@@ -147,9 +213,11 @@ Node kernel_node(const Candidates& candidates, const Facts& facts) {
   Node modules = mapping();
   for (const auto& spec : candidates.modules) {
     if (!facts.in_sync(fmt::format("kernel.modules[{}]", spec.name))) continue;
-    const bool loaded = spec.state == KernelModuleSpec::State::loaded;
     auto& module = add(modules, spec.name, mapping());
-    add(module, "state", plain(loaded ? "loaded" : "blocked"));
+    add(module, "state", plain(state_word(spec.state)));
+    if (spec.options.empty()) continue;
+    auto& options = add(module, "options", mapping());
+    for (const auto& [option, value] : spec.options) add(options, option, text_node(value));
   }
   Node kernel = mapping();
   if (!parameters.entries.empty()) add(kernel, "parameters", std::move(parameters));
@@ -170,9 +238,11 @@ Node units_node(const Candidates& candidates, const Facts& facts) {
   return units;
 }
 
-/// The host's name, but not that of a document that owns something: what the new one leaves out would be
-/// given back.
+/// The name of the one document that owns something here, since the new one is to stand in its place; else
+/// the host's, but not that of an owner: what the new one leaves out would be given back.
 std::string document_name(const HostView& host, const Ownership& owned) {
+  const auto owners = owned.documents();
+  if (owners.size() == 1) return owners.front();
   auto name = HostIdentity::read(host.files).name;
   if (!formats::name.accepts(name)) name = "host";
   while (!owned.of(name).empty()) name += "-exported";
@@ -193,9 +263,10 @@ Desired desired_from(const std::string& name, const Candidates& candidates) {
 Result<std::string> exported_document(const HostView& host) {
   auto owned = Ownership::load(host.files);
   if (!owned) return fail(std::move(owned));
-  const Candidates candidates{parameter_candidates(host.files), module_candidates(host.modules),
-                              unit_candidates(host)};
+  Candidates candidates{parameter_candidates(host.files), module_candidates(host.modules),
+                        unit_candidates(host)};
   const auto name = document_name(host, *owned);
+  add_owned(candidates, owned->of(name));
   auto plan = plan_once(desired_from(name, candidates), host);
   if (!plan) return fail(std::move(plan));
   const Facts facts(std::move(*plan));

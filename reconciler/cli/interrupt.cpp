@@ -20,6 +20,10 @@ extern "C" void on_signal(int signal) {
   signal_ = signal;
 }
 
+/// Only there for its being no default and, unlike SIG_IGN, not inherited by commands: what cannot be written
+/// shows in the exit code.
+extern "C" void on_broken_pipe(int) {}
+
 void handle(int signal, void (*handler)(int)) {
   struct sigaction action{};
   action.sa_handler = handler;
@@ -34,10 +38,11 @@ InterruptWatch::InterruptWatch() {
   requested_ = false;
   signal_ = 0;
   for (const int signal : {SIGINT, SIGTERM}) handle(signal, on_signal);
+  handle(SIGPIPE, on_broken_pipe);
 }
 
 InterruptWatch::~InterruptWatch() {
-  for (const int signal : {SIGINT, SIGTERM}) handle(signal, SIG_DFL);
+  for (const int signal : {SIGINT, SIGTERM, SIGPIPE}) handle(signal, SIG_DFL);
 }
 
 const std::atomic<bool>& InterruptWatch::requested() const {

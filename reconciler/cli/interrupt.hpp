@@ -6,8 +6,8 @@
 
 namespace gpuhost {
 
-/// While it lives, SIGINT and SIGTERM ask for an end at a safe point; a second signal ends the process at
-/// once. One at a time.
+/// While it lives, SIGINT and SIGTERM ask for an end at a safe point, and a second signal ends the process at
+/// once; a reader of the output who goes away ends nothing. One at a time.
 class InterruptWatch {
  public:
   InterruptWatch();

@@ -137,6 +137,12 @@ struct Words {
   std::string missing = "refuse";
 };
 
+/// Before the verb or after it.
+void add_common_flags(CLI::App& app, Options& options) {
+  app.add_flag("--no-color", options.no_color, "no colours, whatever the terminal");
+  app.add_flag("-v,--verbose", options.verbose, "say more");
+}
+
 void add_host_options(CLI::App& app, Options& options) {
   auto* host = app.add_option("--host", options.host_file, "a recorded host in place of the live one")
                    ->type_name("FILE");
@@ -178,8 +184,17 @@ void add_verb(CLI::App& app, const VerbSyntax& verb, Options& options, Words& wo
   if (name == "schema")
     sub.add_option("name", options.argument, "document, plan or host")->default_str("document");
   if (name == "completion") sub.add_option("shell", options.argument, "bash")->required();
-  sub.add_flag("--no-color", options.no_color, "no colours, whatever the terminal");
-  sub.add_flag("-v,--verbose", options.verbose, "say more");
+  add_common_flags(sub, options);
+}
+
+/// An empty value is a variable that was not set; taken for "not given", it would mean the live host.
+std::optional<Ending> check_values(const CLI::App& verb) {
+  for (const auto* option : verb.get_options()) {
+    const bool empty = std::ranges::any_of(option->results(), &std::string::empty);
+    if (empty && option->get_expected_max() > 0)
+      return misuse(fmt::format("'{}' has an empty value", option->get_name(false, true)));
+  }
+  return std::nullopt;
 }
 
 std::optional<Ending> check_words(const VerbSyntax& verb, Options& options, const Words& words) {
@@ -224,6 +239,7 @@ std::expected<Options, Ending> checked(CLI::App& app, Options& options, const Wo
   const auto& sub = *chosen.front();
   if (const auto rest = sub.remaining(); !rest.empty())
     return std::unexpected(unknown_argument(rest.front(), sub));
+  if (auto wrong = check_values(sub)) return std::unexpected(std::move(*wrong));
   options.verb = sub.get_name();
   const auto syntax =
       std::ranges::find_if(verbs(), [&](const auto& verb) { return options.verb == verb.name; });
@@ -241,11 +257,14 @@ std::expected<Options, Ending> parse_options(int argc, const char* const* argv) 
   app.allow_extras();
   app.require_subcommand(0, 1);
   app.set_version_flag("--version", "gpuhost " GPUHOST_VERSION);
+  add_common_flags(app, options);
   for (const auto& verb : verbs()) add_verb(app, verb, options, words);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
     const auto chosen = app.get_subcommands();
+    if (const auto stray = app.remaining(); chosen.empty() && !stray.empty())
+      return std::unexpected(unknown_verb(stray.front()));
     return std::unexpected(Ending{ExitCode::done, chosen.empty() ? app.help() : chosen.front()->help(), {}});
   } catch (const CLI::CallForVersion& version) {
     return std::unexpected(Ending{ExitCode::done, fmt::format("{}\n", version.what()), {}});

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "render/verify.hpp"
 
 namespace gpuhost {
 
@@ -26,6 +27,12 @@ Result<void> check_host(const DecodedDocument& document, const HostIdentity& hos
 
 std::string place_of(const Unsupported& part) {
   return fmt::format("{} at {}", part.key, part.place);
+}
+
+ExitCode code_of_unknown(const Plan& plan) {
+  const auto counts = count_findings(plan);
+  if (counts.denied > 0) return ExitCode::denied;
+  return counts.unknown > 0 ? ExitCode::unavailable : ExitCode::done;
 }
 
 OrExit<Plan> plan_document(const DecodedDocument& document, const HostView& host) {

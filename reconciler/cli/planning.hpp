@@ -11,6 +11,9 @@ namespace gpuhost {
 /// version cannot apply is an error note in the plan; what a later file overrides is a remark.
 [[nodiscard]] OrExit<Plan> plan_document(const DecodedDocument& document, const HostView& host);
 
+/// How a verb ends that found no difference: done, or what stands for the fields that are unknown.
+[[nodiscard]] ExitCode code_of_unknown(const Plan& plan);
+
 /// "gpus[left] at host.yaml:12:5".
 [[nodiscard]] std::string place_of(const Unsupported& part);
 

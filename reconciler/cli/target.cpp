@@ -28,6 +28,11 @@ OrExit<HostFile> load_host_file(const std::string& path) {
 OrExit<Target> Target::open(const Options& options) {
   Target target;
   if (options.host_file.empty()) {
+    std::error_code code;
+    if (!options.root.empty() && !std::filesystem::is_directory(options.root, code))
+      return std::unexpected(
+          report({ErrorKind::invalid, fmt::format("cannot use --root {}: it is no directory", options.root)},
+                 ExitCode::usage));
     target.real_ = std::make_unique<RealHost>(options.root.empty() ? "/" : options.root);
     return target;
   }

@@ -20,6 +20,8 @@ class Target {
   [[nodiscard]] HostView view() const;
   [[nodiscard]] Host host();
   [[nodiscard]] bool simulated() const { return sim_ != nullptr; }
+  /// The host file as it is now, of a simulator; null for a real host.
+  [[nodiscard]] const HostFile* host_file() const { return sim_ ? &sim_->file() : nullptr; }
   /// On a simulator: returns when the host is up again; on the live host: when the restart is under way.
   Result<void> reboot();
   /// Writes a simulated host back if it has changed, or wherever --host-out says. Nothing to do for a real

@@ -59,8 +59,11 @@ Result<UniqueFd> step_into(const UniqueFd& directory, const std::string& name, c
 }  // namespace
 
 Result<std::string> read_file(const std::string& path, std::size_t limit) {
-  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  // Opening a FIFO that nobody writes to would block for ever; reading it yields nothing.
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
   if (!file) return std::unexpected(system_error(errno, "open", path));
+  // A pipe with a writer is waited for, so that -f <(command) works.
+  if (::fcntl(file.get(), F_SETFL, 0) != 0) return std::unexpected(system_error(errno, "open", path));
   return read_open(file.get(), path, limit);
 }
 

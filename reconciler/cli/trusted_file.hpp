@@ -7,8 +7,8 @@
 
 namespace gpuhost {
 
-/// The content of a regular file, at most `limit` + 1 bytes of it, so that the caller sees that it is too
-/// long.
+/// The content of a file or pipe, at most `limit` + 1 bytes of it, so that the caller sees that it is too
+/// long. A pipe that has no writer is empty.
 [[nodiscard]] Result<std::string> read_file(const std::string& path, std::size_t limit);
 
 /// The same for a file that nobody but root can have written: the file and every directory above it belong to

@@ -26,9 +26,7 @@ void add_unsupported(const DecodedDocument& document, Plan& plan) {
 
 ExitCode verdict(const Plan& plan) {
   const auto counts = count_findings(plan);
-  if (counts.differs + counts.pending_reboot > 0) return ExitCode::differs;
-  if (counts.denied > 0) return ExitCode::denied;
-  return counts.unknown > 0 ? ExitCode::unavailable : ExitCode::done;
+  return counts.differs + counts.pending_reboot > 0 ? ExitCode::differs : code_of_unknown(plan);
 }
 
 }  // namespace

@@ -22,14 +22,21 @@ Bounds::Bounds(const Plan& approved) {
     limit.disruption = std::max(limit.disruption, step.disruption);
     for (const auto& affected : step.affects) limit.affected.insert(name_of(affected));
   }
+  for (const auto& finding : approved.findings)
+    if (finding.verdict == Finding::Verdict::in_sync) in_sync_.insert(finding.address);
 }
 
-std::vector<std::string> Bounds::exceeded_by(const Plan& plan) const {
+std::vector<std::string> Bounds::exceeded_by(const Plan& plan, bool after_reboot) const {
   std::vector<std::string> reasons;
   for (const auto& planned : plan.steps)
-    if (auto reason = excess(planned.step); !reason.empty())
+    if (auto reason = excess(planned.step); !reason.empty() && !(after_reboot && puts_back(planned.step)))
       reasons.push_back(fmt::format("{}: {}", planned.step.title, reason));
   return reasons;
+}
+
+bool Bounds::puts_back(const Step& step) const {
+  return in_sync_.contains(step.action.address) && step.disruption == Disruption::none &&
+         step.affects.empty();
 }
 
 std::string Bounds::excess(const Step& step) const {

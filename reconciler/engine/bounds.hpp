@@ -14,8 +14,9 @@ class Bounds {
  public:
   explicit Bounds(const Plan& approved);
 
-  /// Why a step may not run, for each that may not; empty if all may.
-  [[nodiscard]] std::vector<std::string> exceeded_by(const Plan& plan) const;
+  /// Why a step may not run, for each that may not; empty if all may. After a reboot, what the approved plan
+  /// found in sync may be put back if that disturbs nobody: the reboot has taken it away, not the user.
+  [[nodiscard]] std::vector<std::string> exceeded_by(const Plan& plan, bool after_reboot) const;
 
  private:
   struct Limit {
@@ -24,8 +25,10 @@ class Bounds {
     std::set<std::string> affected;
   };
   [[nodiscard]] std::string excess(const Step& step) const;
+  [[nodiscard]] bool puts_back(const Step& step) const;
 
   std::map<std::string, Limit> limits_;  ///< by address
+  std::set<std::string> in_sync_;        ///< addresses
 };
 
 /// True if both plans rest on the same observation and do the same in the same order.

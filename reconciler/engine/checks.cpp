@@ -1,6 +1,7 @@
 #include "engine/checks.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -47,6 +48,15 @@ void rest_on(PlannedStep& dependant, const PlannedStep& blocked) {
       fmt::format("rests on step {} ({}), which is blocked", blocked.id.substr(1), blocked.step.title));
 }
 
+/// Whether two values differ where both say something: a document that names another option than its last
+/// version has changed its wish, and not the host.
+bool differ(const Json& applied, const Json& observed) {
+  if (!applied.is_object() || !observed.is_object()) return applied != observed;
+  return std::ranges::any_of(applied.items(), [&](const auto& item) {
+    return observed.contains(item.key()) && differ(item.value(), observed[item.key()]);
+  });
+}
+
 /// For boot-scoped values the part that is configured, as ownership records it.
 const Json& configured(const Json& observed) {
   return observed.is_object() && observed.contains("next_boot") ? observed["next_boot"] : observed;
@@ -57,6 +67,18 @@ const Json& configured(const Json& observed) {
 void check_allowed(std::vector<PlannedStep>& steps, const std::string& document, const Policy& policy,
                    const Ownership& owned) {
   for (auto& planned : steps) check_step(planned.step, document, policy, owned);
+}
+
+void check_owners(Plan& plan, const Ownership& owned) {
+  std::set<std::string> claimed;
+  for (const auto& planned : plan.steps)
+    if (planned.step.claims) claimed.insert(planned.step.claims->address);
+  for (const auto& finding : plan.findings)
+    if (const auto other = owned.other_owner(plan.document, finding.address);
+        other && !claimed.contains(finding.address))
+      plan.notes.push_back({Note::Severity::error, finding.address,
+                            fmt::format("belongs to document '{}'", *other),
+                            "take it out of one of the two documents"});
 }
 
 void spread_blocks(std::vector<PlannedStep>& steps) {
@@ -90,7 +112,7 @@ std::vector<Drift> drift_of(const std::vector<Finding>& findings, const std::str
   for (const auto& finding : findings) {
     if (finding.verdict == Finding::Verdict::unknown) continue;
     const auto* object = owned.find(document, finding.address);
-    if (object && object->applied != configured(finding.observed))
+    if (object && differ(object->applied, configured(finding.observed)))
       drift.push_back({finding.address, object->applied, configured(finding.observed)});
   }
   return drift;

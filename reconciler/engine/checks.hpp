@@ -12,6 +12,10 @@ namespace gpuhost {
 void check_allowed(std::vector<PlannedStep>& steps, const std::string& document, const Policy& policy,
                    const Ownership& owned);
 
+/// An error for every object that another document owns and no step would touch: two documents that agree
+/// today are a conflict all the same, as either would give the object back without asking the other.
+void check_owners(Plan& plan, const Ownership& owned);
+
 /// Blocks what rests on a blocked step, and what would open a bracket that could not be closed again.
 void spread_blocks(std::vector<PlannedStep>& steps);
 

@@ -22,14 +22,15 @@ Result<Ownership> Ownership::load(const FileReader& files) {
     return fail(std::move(text));
   }
   const Json json = Json::parse(*text, nullptr, false);
-  if (!json.is_object() || !json.contains("format_version") || !json["format_version"].is_number_integer() ||
-      !json.contains("documents") || !json["documents"].is_object())
+  if (!json.is_object() || !json.contains("format_version") || !json["format_version"].is_number_integer())
     return std::unexpected(unreadable("it is not an ownership record"));
   if (json["format_version"].get<int>() > format_version)
     return fail(ErrorKind::stale,
                 fmt::format("{} has format version {}, this gpuhost knows {}", path,
                             json["format_version"].get<int>(), format_version),
                 "use the newer gpuhost that wrote it");
+  if (!json.contains("documents") || !json["documents"].is_object())
+    return std::unexpected(unreadable("it has no documents"));
   Ownership owned;
   for (const auto& [document, objects] : json["documents"].items()) {
     if (!objects.is_object()) return std::unexpected(unreadable("objects of a document are not a map"));
@@ -59,6 +60,19 @@ std::optional<std::string> Ownership::other_owner(const std::string& document,
   for (const auto& [name, objects] : documents_)
     if (name != document && objects.contains(address)) return name;
   return std::nullopt;
+}
+
+std::set<std::string> Ownership::addresses() const {
+  std::set<std::string> all;
+  for (const auto& [document, objects] : documents_)
+    for (const auto& [address, object] : objects) all.insert(address);
+  return all;
+}
+
+std::vector<std::string> Ownership::documents() const {
+  std::vector<std::string> names;
+  for (const auto& [document, objects] : documents_) names.push_back(document);
+  return names;
 }
 
 void Ownership::claim(const std::string& document, const Claim& claim) {

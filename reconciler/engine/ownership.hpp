@@ -39,12 +39,9 @@ class Ownership {
                                                        const std::string& address) const;
 
   /// Every owned address, whoever owns it.
-  [[nodiscard]] std::set<std::string> addresses() const {
-    std::set<std::string> all;
-    for (const auto& [document, objects] : documents_)
-      for (const auto& [address, object] : objects) all.insert(address);
-    return all;
-  }
+  [[nodiscard]] std::set<std::string> addresses() const;
+  /// Every document that owns something, in order of name.
+  [[nodiscard]] std::vector<std::string> documents() const;
 
   void claim(const std::string& document, const Claim& claim);
   void give_back(const std::string& document, const std::string& address);

@@ -54,6 +54,7 @@ Plan make_plan(const Kinds& kinds, const Observations& seen, const PlanContext& 
 
   plan.steps = in_order(std::move(linker.drafts()), linker.brackets());
   check_allowed(plan.steps, context.document, context.policy, context.owned);
+  check_owners(plan, context.owned);
   spread_blocks(plan.steps);
   explain_reasons(plan.steps, context.document, context.owned);
   plan.drift = drift_of(plan.findings, context.document, context.owned);

@@ -90,6 +90,7 @@ class Run {
         report_.errors.push_back("reboot: " + sentence(rebooted.error()));
         return finish(RunReport::Result::failed);
       }
+      rebooted_ = true;
       if (!options_.resumes) return finish(RunReport::Result::reboot_required);
     }
   }
@@ -124,7 +125,7 @@ class Run {
 
   bool may_run(bool first) {
     auto reasons = blocks_of(report_.last);
-    if (!first) std::ranges::move(bounds_.exceeded_by(report_.last), std::back_inserter(reasons));
+    if (!first) std::ranges::move(bounds_.exceeded_by(report_.last, rebooted_), std::back_inserter(reasons));
     std::ranges::move(reasons, std::back_inserter(report_.errors));
     return reasons.empty();
   }
@@ -184,6 +185,7 @@ class Run {
   std::vector<PlannedStep> owed_;
   RunReport report_;
   RunReport::Result failure_ = RunReport::Result::failed;
+  bool rebooted_ = false;
   bool ended_ = false;
 };
 

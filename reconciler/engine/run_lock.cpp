@@ -60,7 +60,7 @@ Result<RunLock> RunLock::take(const std::string& path) {
 }
 
 Result<RunLock> RunLock::take_existing(const std::string& path) {
-  UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  UniqueFd file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   struct stat opened{};
   if (!file || ::fstat(file.get(), &opened) != 0) return std::unexpected(system_error(errno, "open", path));
   auto taken = lock(std::move(file), path);

@@ -30,13 +30,9 @@ Result<Outcome> StepRunner::attempt(const Step& step) {
     if (*before) return Outcome::already_satisfied;
     return fail(ErrorKind::mismatch, fmt::format("{}: it is not so", step.title), step.explanation);
   }
-  const auto former = record_of(step);
   if (auto owned = own(step); !owned) return fail(std::move(owned));
   if (!*before)
-    if (auto acted = act(**kind, step); !acted) {
-      restore(step, former);
-      return fail(std::move(acted));
-    }
+    if (auto acted = act(**kind, step); !acted) return fail(std::move(acted));
   if (auto given = disown(step); !given) return fail(std::move(given));
   return *before ? Outcome::already_satisfied : Outcome::done;
 }
@@ -58,25 +54,6 @@ Result<void> StepRunner::own(const Step& step) {
   auto next = owned_;
   next.claim(document_, *step.claims);
   return store(next);
-}
-
-std::optional<Ownership::Object> StepRunner::record_of(const Step& step) {
-  if (!step.claims) return std::nullopt;
-  const std::lock_guard lock(records_);
-  const auto* object = owned_.find(document_, step.claims->address);
-  return object ? std::optional(*object) : std::nullopt;
-}
-
-void StepRunner::restore(const Step& step, const std::optional<Ownership::Object>& former) {
-  if (!step.claims) return;
-  const std::lock_guard lock(records_);
-  auto next = owned_;
-  if (former)
-    next.claim(document_, {step.claims->address, former->before, former->applied});
-  else
-    next.give_back(document_, step.claims->address);
-  // If this cannot be written either, the record says that the object may be ours, which is the safe side.
-  [[maybe_unused]] const auto stored = store(next);
 }
 
 Result<void> StepRunner::disown(const Step& step) {

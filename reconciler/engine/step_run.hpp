@@ -1,7 +1,6 @@
 #pragma once
 
 #include <mutex>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -26,11 +25,10 @@ class StepRunner {
  private:
   [[nodiscard]] Result<Outcome> attempt(const Step& step);
   Result<void> act(const Kind& kind, const Step& step);
-  /// Ownership is on disk before the host changes, so that no crash leaves a change that nobody owns.
+  /// Ownership is on disk before the host changes, so that no crash leaves a change that nobody owns. The
+  /// record of a step that failed stays: it may have done half of its work, which is then given back with the
+  /// rest.
   Result<void> own(const Step& step);
-  /// Puts the record of a failed step back to what it was.
-  void restore(const Step& step, const std::optional<Ownership::Object>& former);
-  [[nodiscard]] std::optional<Ownership::Object> record_of(const Step& step);
   Result<void> disown(const Step& step);
   Result<void> store(const Ownership& next);
 

@@ -97,7 +97,7 @@ std::optional<bool> has_extended_capability(std::string_view config, std::uint16
     const auto header = word_at(config, at);
     if (header == 0 || header == 0xffffffff) break;
     if ((header & 0xffff) == id) return true;
-    at = header >> 20;
+    at = header >> 20 & ~std::size_t{3};  // the two lowest bits are reserved
   }
   return false;
 }

@@ -14,6 +14,7 @@ std::vector<Unsupported> unsupported_parts(const DocumentSpecs& document, const 
   add("driver", document.driver);
   add("license", document.license);
   for (const auto& gpu : document.gpus) {
+    const auto before = parts.size();
     const auto key = [&](std::string_view name) {
       return fmt::format("gpus[{}].{}", gpu.entry.label(), name);
     };
@@ -26,6 +27,8 @@ std::vector<Unsupported> unsupported_parts(const DocumentSpecs& document, const 
     add(key("scheduler"), gpu.vgpu.scheduler);
     add(key("sizes"), gpu.vgpu.sizes);
     add(key("vgpus"), gpu.vgpu.vgpus);
+    if (parts.size() == before)  // the selector alone asks for a GPU that must be there
+      parts.push_back({key("match"), diagnostics.place(gpu.entry.match_mark)});
   }
   for (const auto& vm : document.vms) {
     const auto key = [&](std::string_view name) { return fmt::format("vms[{}].{}", *vm.vm.name, name); };

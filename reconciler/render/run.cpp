@@ -16,13 +16,27 @@ std::string list_text(std::string_view title, const std::vector<std::string>& it
   return text;
 }
 
+std::string converged(const RunReport& report, const Style& style) {
+  const auto done = report.held.size();
+  const auto begin =
+      done == 0 ? std::string("Nothing to do") : fmt::format("Applied: {} done", counted(done, "step"));
+  if (const auto unknown = findings_with(report.last, Finding::Verdict::unknown).size(); unknown > 0)
+    return style.yellow(
+        fmt::format("{}, as far as the host can be read: {} unknown.", begin, counted(unknown, "field")));
+  return style.green(fmt::format("{}{} the host is as the document says.", begin, done == 0 ? ":" : ","));
+}
+
+std::string_view failed(const RunReport& report) {
+  if (!report.changed) return "Failed; nothing was changed.";
+  if (report.held.empty()) return "Failed in the middle of a step; nobody can tell what it has changed.";
+  return "Failed, after changes that were not undone; what is listed as done holds.";
+}
+
 std::string verdict(const RunReport& report, const Style& style) {
   const auto done = report.held.size();
   switch (report.result) {
     case RunReport::Result::converged:
-      return style.green(done == 0 ? "Nothing to do: the host is as the document says."
-                                   : fmt::format("Applied: {} done, the host is as the document says.",
-                                                 counted(done, "step")));
+      return converged(report, style);
     case RunReport::Result::reboot_required:
       return style.yellow(done == 0 ? "Waiting for a reboot: what is staged becomes true with it."
                                     : fmt::format("Applied so far: {} done; a reboot is needed to finish.",
@@ -30,9 +44,7 @@ std::string verdict(const RunReport& report, const Style& style) {
     case RunReport::Result::refused:
       return style.red("Refused: nothing was done.");
     case RunReport::Result::failed:
-      return style.red(report.changed
-                           ? "Failed, after changes that were not undone; what is listed as done holds."
-                           : "Failed; nothing was changed.");
+      return style.red(failed(report));
     case RunReport::Result::interrupted:
       return style.yellow(
           fmt::format("Interrupted at a safe point; {} done, nothing is half done.", counted(done, "step")));

@@ -50,7 +50,9 @@ TEST(Text, NothingSteersATerminal) {
   EXPECT_EQ(escape_for_terminal("a\nb\x7f"), "a\\x0ab\\x7f");
   EXPECT_EQ(escape_for_terminal("\xc2\x9b"), "\\xc2\\x9b");           // C1 control sequence introducer
   EXPECT_EQ(escape_for_terminal("\xff\xc0\xaf"), "\\xff\\xc0\\xaf");  // no UTF-8, overlong
-  EXPECT_EQ(escape_for_terminal("\xe2\x82"), "\\xe2\\x82");           // cut off
+  EXPECT_EQ(escape_for_terminal("\u202e\u2066"), "\\xe2\\x80\\xae\\xe2\\x81\\xa6");  // turn the order round
+  EXPECT_EQ(escape_for_terminal("\u2026\u2065"), "\u2026\u2065");
+  EXPECT_EQ(escape_for_terminal("\xe2\x82"), "\\xe2\\x82");  // cut off
 }
 
 TEST(Text, GlobsAndModuleNames) {

@@ -77,6 +77,29 @@ class CommandLine(CommandTest):
             with self.subTest(arguments=arguments):
                 self.assertNotEqual(self.run_gpuhost(*arguments, expect=64).stderr, "")
 
+    def test_an_empty_value_is_64_and_never_means_the_live_host(self):
+        path = self.write(document(PARAMETER))
+        for arguments in (["plan", "-f", path, "--host", ""], ["plan", "-f", path, "--root", ""], ["plan", "-f", ""],
+                          ["observe", "--record", ""], ["apply", "-f", path, "--host", self.host, "--yes", "--allow", ""],
+                          ["apply", "-f", path, "--host", self.host, "--yes", "--host-out", ""]):
+            with self.subTest(arguments=arguments):
+                before = self.host.read_bytes()
+                self.assertIn("empty value", self.run_gpuhost(*arguments, expect=64).stderr)
+                self.assertEqual(self.host.read_bytes(), before)
+
+    def test_common_flags_stand_before_or_after_the_verb(self):
+        arguments = ("-f", self.write(document(PARAMETER)), "--host", self.host)
+        after = self.run_gpuhost("plan", *arguments, "-v", "--no-color", expect=0)
+        self.assertEqual(self.run_gpuhost("-v", "--no-color", "plan", *arguments, expect=0).stdout, after.stdout)
+
+    def test_a_root_that_is_no_directory_is_64(self):
+        for root in (self.directory / "missing", self.host):
+            self.run_gpuhost("plan", "-f", self.write(document(PARAMETER)), "--root", root, expect=64)
+
+    def test_help_of_a_verb_that_is_not_there_is_64(self):
+        self.assertIn("not supported", self.run_gpuhost("release", "--help", expect=64).stderr)
+        self.assertIn("unknown verb", self.run_gpuhost("frobnicate", "--help", expect=64).stderr)
+
     def test_no_document_is_64(self):
         self.run_gpuhost("plan", "--host", self.host, expect=64)
 
@@ -110,7 +133,7 @@ class CommandLine(CommandTest):
     def test_nothing_is_probed_before_64_and_65(self):
         wrong = self.write(document("gpuz: []\n"))
         for code, arguments in ((64, ["plan", "-f", str(wrong), "--unknown"]), (65, ["plan", "-f", str(wrong)]),
-                                (64, ["apply", "-f", str(wrong)])):
+                                (65, ["apply", "-f", str(wrong), "--host", str(self.host), "--yes"]), (64, ["apply", "-f", str(wrong)])):
             with self.subTest(arguments=arguments):
                 done, trace = self.traced(*arguments)
                 self.assertEqual(done, code)
@@ -143,6 +166,26 @@ class Documents(CommandTest):
         self.write("x" * (2 << 20), "large.yaml")
         self.run_gpuhost("plan", "-f", self.directory / "large.yaml", "--host", self.host, expect=65)
 
+    def test_a_fifo_that_nobody_writes_to_is_65_at_once(self):
+        fifo = self.directory / "fifo.yaml"
+        os.mkfifo(fifo)
+        self.run_gpuhost("validate", "-f", fifo, expect=65)
+        self.run_gpuhost("plan", "-f", self.write(document(PARAMETER)), "--host", fifo, expect=65)
+
+    def test_a_document_can_come_through_a_pipe(self):
+        command = f"sleep 0.1; cat {self.write(document(PARAMETER))}"
+        with subprocess.Popen(["sh", "-c", command], stdout=subprocess.PIPE) as writer:
+            done = subprocess.run([GPUHOST, "validate", "-f", "/dev/stdin"], stdin=writer.stdout, timeout=60,
+                                  capture_output=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_a_missing_host_file_is_65_for_every_verb(self):
+        path, missing = self.write(document(PARAMETER)), self.directory / "missing.yaml"
+        for arguments in (["plan", "-f", path], ["verify", "-f", path], ["apply", "-f", path, "--yes"], ["observe"],
+                          ["export"], ["status"]):
+            with self.subTest(arguments=arguments):
+                self.run_gpuhost(*arguments, "--host", missing, expect=65)
+
     def test_an_invalid_host_file_is_65(self):
         self.host.write_text("apiVersion: gpuhost/v1\nkind: Host\nmetadata: {name: x}\nfilez: {}\n")
         self.assertIn("filez", self.on_host("plan", document(PARAMETER), expect=65).stderr)
@@ -152,6 +195,8 @@ class Documents(CommandTest):
         self.write(document(PARAMETER), "d/a.yaml")
         self.write("kernel: {modules: {vfio: {state: loaded}}}\n", "d/b.yml")
         self.write("not: [a document", "d/c.txt")
+        self.write("not: [a document", "d/.a.yaml")
+        (self.directory / "d/.#a.yaml").symlink_to("an editor's lock")
         plan = json.loads(self.run_gpuhost("plan", "-f", self.directory / "d", "--host", self.host, "-o", "json",
                                            ).stdout)
         addresses = " ".join(change["address"] for change in plan["changes"])
@@ -174,6 +219,13 @@ class Documents(CommandTest):
         self.assertRegex(self.apply(text, expect=7).stderr, r"document\.yaml:5:\d+: not supported by this version")
         self.assertEqual(self.host.read_bytes(), before)
         self.on_host("verify", document(IN_SYNC, "driver: {flavor: none}\n"), expect=69)
+
+    def test_a_selector_without_more_is_7_as_it_asks_for_a_gpu(self):
+        planned = self.on_host("plan", document("gpus: [{match: {address: '0000:41:00.0'}}]\n"), expect=7)
+        self.assertIn("gpus[0000:41:00.0].match", planned.stdout)
+
+    def test_another_host_comes_before_what_is_not_supported(self):
+        self.apply(document("driver: {flavor: none}\n", hosts=", hosts: ['other*']"), expect=6)
 
 
 class Planning(CommandTest):
@@ -284,10 +336,17 @@ class Applying(CommandTest):
         self.host.write_text(self.host.read_text().replace("{state: active, enabled: true}",
                                                            "{state: active, enabled: true, refusesToStop: true}"))
 
-    def test_failure_without_change_is_1(self):
+    def test_a_stop_that_hangs_has_changed_something(self):
         self.failing()
-        done = self.apply(document(STOP_ALLOWED, STOP), expect=1)
+        done = self.apply(document(STOP_ALLOWED, STOP), expect=5)
         self.assertIn("ollama.service", done.stdout)
+
+    def test_failure_without_change_is_1(self):
+        text = self.host.read_text(encoding="utf-8")
+        self.host.write_text(text.replace("files:\n", "files:\n  /var/lib: no directory\n", 1), encoding="utf-8")
+        done = self.apply(document(PARAMETER), expect=1)
+        self.assertIn("ownership cannot be recorded", done.stdout)
+        self.assertIn("nothing was changed", done.stdout)
 
     def test_failure_after_changes_is_5_with_what_holds(self):
         self.failing()
@@ -327,6 +386,71 @@ class Applying(CommandTest):
         done = self.apply(document(STOP), "-o", "json", expect=7)
         summary = json.loads(done.stdout.splitlines()[-1])
         self.assertEqual((summary["result"], summary["exit_code"]), ("refused", 7))
+
+    def test_json_lines_always_end_with_a_summary(self):
+        for code, text in ((6, document(PARAMETER, hosts=", hosts: ['other*']")), (65, document("gpuz: []\n")),
+                           (7, document("driver: {flavor: none}\n"))):
+            with self.subTest(code=code):
+                events = [json.loads(line) for line in self.apply(text, "-o", "json", expect=code).stdout.splitlines()]
+                self.assertEqual((events[0]["type"], events[-1]["type"]), ("version", "summary"))
+                self.assertEqual((events[-1]["result"], events[-1]["changed"]), ("refused", False))
+                self.assertEqual(events[-1]["exit_code"], code)
+
+    def test_a_host_that_cannot_be_written_is_no_success(self):
+        (self.directory / "taken").mkdir()
+        done = self.apply(document(PARAMETER), "--host-out", self.directory / "taken", "-o", "json", expect=1)
+        summary = json.loads(done.stdout.splitlines()[-1])
+        self.assertEqual(summary["exit_code"], 1)
+        self.assertIn("taken", summary["errors"][0])
+
+    def test_what_is_unknown_in_the_end_is_not_converged(self):
+        for text, code in (("there is no system bus", 69), ("{reason: not allowed, kind: denied}", 77)):
+            shutil.copy(HOST, self.host)
+            self.host.write_text(self.host.read_text().replace(
+                "  ollama.service: {state: active, enabled: true}", f"  unknown: {text}"))
+            for parts in ([STOP], [STOP, "kernel: {modules: {nouveau: {state: blocked}}}\n"]):
+                with self.subTest(code=code, parts=parts):
+                    done = self.apply(document(*parts), expect=code)
+                    self.assertNotIn("is as the document says", done.stdout)
+                    self.assertIn("1 field unknown", done.stdout)
+
+    def test_a_reader_who_goes_away_ends_no_run_half_way(self):
+        names = [f"a{number}.service" for number in range(60)]
+        self.host.write_text(self.host.read_text() + "".join(f"  {name}: {{enabled: true}}\n" for name in names))
+        path = self.write(document("units:\n", *[f"  {name}: {{enabled: false}}\n" for name in names]))
+        command = [GPUHOST, "apply", "-f", path, "--host", self.host, "--yes", "-o", "json"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE) as run:
+            fcntl.fcntl(run.stdout, fcntl.F_SETPIPE_SZ, 4096)
+            output = b""
+            while b"step_start" not in output:
+                output += os.read(run.stdout.fileno(), 512)
+            run.stdout.close()
+            self.assertIn(b"standard output", run.stderr.read())
+        self.assertEqual(run.returncode, 1)
+        self.run_gpuhost("verify", "-f", path, "--host", self.host, expect=0)
+
+    def answered(self, answer):
+        master, slave = pty.openpty()
+        path = self.write(document(STOP_ALLOWED, STOP))
+        with subprocess.Popen([GPUHOST, "apply", "-f", path, "--host", self.host], stdin=slave, stdout=slave,
+                              stderr=slave) as run:
+            os.close(slave)
+            os.write(master, answer)
+            try:
+                while os.read(master, 4096):
+                    pass
+            except OSError:
+                pass
+        os.close(master)
+        return run.returncode
+
+    def test_only_yes_on_the_terminal_applies(self):
+        before = self.host.read_bytes()
+        for answer in (b"no\n", b"y\n", b"\n", b"\x04"):
+            self.assertEqual((self.answered(answer), self.host.read_bytes()), (1, before), answer)
+        self.assertEqual(self.answered(b"yes\n"), 0)
+        self.assertNotEqual(self.host.read_bytes(), before)
 
     def interrupted(self, signal_number):
         """A run that is held up in the middle, since nobody reads what it tells, and then gets a signal."""
@@ -429,6 +553,9 @@ class Roots(CommandTest):
         self.on_root("plan", expect=6)
         (self.root / "run/gpuhost/status.json").write_text('{"format_version": 99}')
         self.run_gpuhost("status", "--root", self.root, expect=6)
+        (self.root / "var/lib/gpuhost/ownership.json").unlink()
+        self.on_root("apply", "--yes", expect=6)
+        self.assertFalse((self.root / "etc/modprobe.d/zz-gpuhost.conf").exists())
 
 
 class LiveHost(CommandTest):
@@ -506,6 +633,17 @@ class Observing(CommandTest):
         for kind in ("virtualization", "kernel_parameters", "kernel_modules", "units"):
             self.assertIn(kind, observed["observed"])
         self.assertIn("kernel_parameters", self.run_gpuhost("observe", "--host", self.host, expect=0).stdout)
+
+    def test_a_record_gives_the_very_plan_for_what_no_kind_asks_for_by_itself(self):
+        text = self.host.read_text().replace("  vfio: {}", "  vfio: {}\n  kvm: {parameters: [ignore_msrs], loaded: true}")
+        self.host.write_text(text.replace("files:", "files:\n  /sys/module/kvm/parameters/ignore_msrs: N"))
+        recorded = self.directory / "again.yaml"
+        self.run_gpuhost("observe", "--host", self.host, "--record", recorded, expect=0)
+        path = self.write(document(STOP_ALLOWED, STOP, "kernel: {modules: {vfio: {state: loaded}, "
+                                   "kvm: {state: loaded, options: {ignore_msrs: 1}}}}\n"))
+        plans = [self.run_gpuhost("plan", "-f", path, "--host", host, "-o", "json", expect=0).stdout
+                 for host in (self.host, recorded)]
+        self.assertEqual(*plans)
 
     def test_the_exported_document_plans_empty(self):
         text = self.run_gpuhost("export", "--host", self.host, expect=0).stdout

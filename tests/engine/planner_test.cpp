@@ -321,6 +321,34 @@ TEST(Planner, AnotherDocumentsObjectIsAConflict) {
               ElementsAre(HasSubstr("belongs to document 'other'")));
 }
 
+TEST(Planner, TwoDocumentsThatAgreeAreAConflictAllTheSame) {
+  ToyBench bench;
+  Ownership owned;
+  owned.claim("other", {"p[a]", nullptr, "set"});
+  bench.host.put(Ownership::path, owned.serialise());
+  bench.kind("p").findings = {{.address = "p[a]", .desired = "set", .observed = "set"}};
+  const Plan plan = bench.plan();
+  EXPECT_FALSE(plan.applyable());
+  ASSERT_EQ(plan.notes.size(), 1U);
+  EXPECT_EQ(plan.notes[0].message, "belongs to document 'other'");
+}
+
+TEST(Planner, AWishForAnotherOptionIsNoDrift) {
+  ToyBench bench;
+  Ownership owned;
+  owned.claim("toy", {"m[a]", nullptr, {{"state", "blocked"}, {"options", {{"old", 1}}}}});
+  bench.host.put(Ownership::path, owned.serialise());
+  auto& kind = bench.kind("m");
+  const Json wish{{"state", "blocked"}, {"options", {{"new", 1}}}};
+  kind.findings = {{.address = "m[a]",
+                    .verdict = Finding::Verdict::differs,
+                    .desired = wish,
+                    .observed = {{"state", "blocked"}, {"options", {{"new", nullptr}}}}}};
+  EXPECT_TRUE(bench.plan().drift.empty());
+  kind.findings[0].observed = {{"state", "loaded"}, {"options", {{"old", 1}}}};
+  EXPECT_EQ(bench.plan().drift.size(), 1U);
+}
+
 TEST(Planner, TellsDriftFromIntent) {
   ToyBench bench;
   Ownership owned;

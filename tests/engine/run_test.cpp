@@ -346,7 +346,7 @@ TEST(Run, OwnershipKeepsTheFirstBeforeAndForgetsWhatIsGivenBack) {
   EXPECT_TRUE(owned->empty());
 }
 
-TEST(Run, AFailedStepOwnsNothing) {
+TEST(Run, AFailedStepStaysOwnedSinceItMayHaveDoneHalf) {
   ToyBench bench;
   bench.world->failing["stage"] = {ErrorKind::io, "no"};
   bench.kind("p").steps = [](const auto&) {
@@ -354,7 +354,35 @@ TEST(Run, AFailedStepOwnsNothing) {
         {.title = "stage", .provides = {{"p/a", "set"}}, .claims = Claim{"p[a]", nullptr, "set"}}};
   };
   ASSERT_TRUE(bench.run().has_value());
-  EXPECT_TRUE(Ownership::load(bench.host.host().view.files)->empty());
+  EXPECT_NE(Ownership::load(bench.host.host().view.files)->find("toy", "p[a]"), nullptr);
+}
+
+TEST(Run, WhatTheRebootTakesAwayIsPutBackAsItWas) {
+  ToyBench bench;
+  bench.desired.policy.disruption = Disruption::reboot;
+  bench.world->facts = {{"u/cron", "active"}};
+  const Fact parameter{"p/iommu", "on"};
+  bench.kind("p").steps = [=](const ToyKind::Facts& seen) {
+    if (seen.contains(parameter)) return std::vector<Step>{};
+    return std::vector<Step>{{.title = "stage", .provides_at_boot = {parameter}}};
+  };
+  auto& units = bench.kind("u");
+  units.findings = {{.address = "u[cron]", .desired = "active", .observed = "active"}};
+  units.steps = [](const ToyKind::Facts& seen) {
+    if (seen.contains({"u/cron", "active"})) return std::vector<Step>{};
+    return std::vector<Step>{
+        {.action = {.address = "u[cron]"}, .title = "start cron", .provides = {{"u/cron", "active"}}}};
+  };
+  const auto report = bench.run({.executor = {.workers = 1},
+                                 .reboot = [&]() -> Result<void> {
+                                   bench.world->reboot();
+                                   bench.world->facts.erase({"u/cron", "active"});
+                                   return {};
+                                 },
+                                 .resumes = true});
+  ASSERT_TRUE(report.has_value());
+  EXPECT_EQ(report->result, RunReport::Result::converged) << ::testing::PrintToString(report->errors);
+  EXPECT_TRUE(bench.world->has({"u/cron", "active"}));
 }
 
 TEST(Run, ACheckThatFailsSaysWhatToDo) {
@@ -375,7 +403,7 @@ TEST(Run, ACheckThatFailsSaysWhatToDo) {
 
 TEST(Ownership, ANewerFormatIsRefusedAndGarbageIsNotTakenForNothing) {
   MemoryHost host;
-  host.put(Ownership::path, R"({"format_version": 99, "documents": {}})");
+  host.put(Ownership::path, R"({"format_version": 99})");
   auto owned = Ownership::load(host.host().view.files);
   ASSERT_FALSE(owned.has_value());
   EXPECT_EQ(owned.error().kind, ErrorKind::stale);

@@ -32,6 +32,12 @@ TEST_P(Converging, PlanAfterApplyIsEmptyAndTheSecondApplyWritesNothing) {
   EXPECT_EQ(writes(sim).size(), written);
 }
 
+TEST_P(Converging, ThePlanReadsAsItShould) {
+  const SimHost sim(before);
+  const auto printed = plan_text(*plan_once(document.desired, sim.view()), {});
+  EXPECT_EQ(printed, expected_plan(GetParam(), printed));
+}
+
 TEST_P(Converging, PlanningWritesNothingAndIsTheSameTwice) {
   const SimHost sim(before);
   const auto first = plan_once(document.desired, sim.view());
@@ -136,6 +142,8 @@ TEST_P(Refused, IsNotApplyableSaysWhyAndTouchesNothing) {
   const auto plan = plan_once(document.desired, sim.view());
   ASSERT_TRUE(plan.has_value());
   const auto report = apply(document, sim);
+  const auto printed = plan_text(*plan, {});
+  EXPECT_EQ(printed, expected_plan(GetParam(), printed));
   if (document.unsupported.empty()) {
     EXPECT_FALSE(plan->applyable()) << plan_text(*plan, {});
     EXPECT_EQ(report.result, RunReport::Result::refused);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -64,6 +65,17 @@ inline DecodedDocument document_from(const std::string& name, const std::string&
 
 inline DecodedDocument document_at(const std::filesystem::path& path) {
   return document_from(path.filename(), text_of(path));
+}
+
+/// Compares with the file under tests/cases/plans; GPUHOST_UPDATE_GOLDEN=1 writes it instead.
+inline std::string expected_plan(const Example& example, const std::string& printed) {
+  const auto path = std::filesystem::path(GPUHOST_SOURCE_DIR) / "tests/cases/plans" / example.host /
+                    example.document.filename().replace_extension(".txt");
+  if (std::getenv("GPUHOST_UPDATE_GOLDEN") != nullptr) {
+    std::filesystem::create_directories(path.parent_path());
+    std::ofstream(path) << printed;
+  }
+  return text_of(path);
 }
 
 /// Names a test after its document.

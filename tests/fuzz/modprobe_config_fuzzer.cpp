@@ -8,7 +8,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   gpuhost::ModprobeConfig config;
   config.add(text, "fuzz.conf");
-  for (const auto& module : config.blacklisted) (void)config.blocks(module);
+  for (const auto& [module, file] : config.blacklisted) (void)config.blocks(module);
   (void)gpuhost::parse_module_list(text);
   return 0;
 }

@@ -153,5 +153,10 @@ TEST(PciConfigSpace, tells_capabilities_only_to_those_who_saw_it_all) {
   EXPECT_EQ(has_extended_capability(config, 0x10), false) << "a list in a circle ends";
 }
 
+TEST(GrubConfig, with_a_torn_section_mark_is_read_on) {
+  EXPECT_TRUE(parse_grub_config("### BEGIN \n### BEGIN\n###\n").empty());
+  EXPECT_EQ(parse_grub_config("menuentry 'a' {\n linux /vmlinuz ro\n}\n### BEGIN ").size(), 1U);
+}
+
 }  // namespace
 }  // namespace gpuhost

@@ -171,5 +171,103 @@ TEST(KernelModules, refresh_the_initramfs_again_after_it_failed) {
   EXPECT_EQ(second.steps[0].action.address, "kernel.initramfs");
 }
 
+std::string blocks(const Proposal& proposal) {
+  std::string all;
+  for (const auto& step : proposal.steps)
+    for (const auto& why : step.blocked_by) all += step.title + ": " + why + "\n";
+  return all;
+}
+
+TEST(KernelModules, hidden_by_a_link_to_dev_null_are_not_a_riddle) {
+  auto host = host_with_modules();
+  host.links["/etc/modprobe.d/site.conf"] = "/dev/null";
+  host.errors["/etc/modprobe.d/site.conf"] = {ErrorKind::invalid, "not a regular file"};
+  host.files["/lib/modprobe.d/site.conf"] = "blacklist vfio_pci\n";
+  const auto seen = plan(*make_kernel_modules(Specs{{"vfio_pci", State::loaded, {}}}), host, {}, {});
+  EXPECT_EQ(seen.findings.at(0).verdict, Finding::Verdict::differs) << seen.findings.at(0).reason;
+  EXPECT_EQ(blocks(seen), "");
+}
+
+TEST(KernelModules, whose_option_a_later_file_sets_are_blocked) {
+  auto host = host_with_modules();
+  host.files["/run/modprobe.d/zzz.conf"] = "options vfio-pci disable_idle_d3=0\n";
+  const Specs specs{{"vfio_pci", State::loaded, {{"disable_idle_d3", "1"}}}};
+  EXPECT_TRUE(blocks(plan(*make_kernel_modules(specs), host, {}, {}))
+                  .contains("/run/modprobe.d/zzz.conf sets option"));
+  host.files["/run/modprobe.d/zzz.conf"] = "options vfio-pci disable_idle_d3=Y\n";
+  EXPECT_EQ(blocks(plan(*make_kernel_modules(specs), host, {}, {})), "");
+}
+
+TEST(KernelModules, blocked_in_gpuhosts_file_are_mended_after_another_hand) {
+  for (const char* left : {"blacklist nouveau\n", "install nouveau /bin/false\n"}) {
+    auto host = host_with_modules();
+    Ownership owned;
+    auto kind = make_kernel_modules(Specs{{"nouveau", State::blocked, {}}});
+    run_all(*kind, plan(*kind, host, owned, {}), host, owned);
+    const auto written = host.files[modprobe_path];
+    host.files[modprobe_path] = left;
+    run_all(*kind, plan(*kind, host, owned, {}), host, owned);
+    EXPECT_EQ(host.files[modprobe_path], written) << left;
+    host.files[modprobe_path] = left;
+    kind = make_kernel_modules({});
+    run_all(*kind, plan(*kind, host, owned, {}), host, owned);
+    EXPECT_FALSE(host.files.contains(modprobe_path)) << left;
+  }
+}
+
+TEST(KernelModules, with_an_install_command_elsewhere_are_blocked_before_anything_is_written) {
+  auto host = host_with_modules();
+  host.files["/etc/modprobe.d/a.conf"] = "install nouveau /sbin/modprobe --ignore-install nouveau\n";
+  const auto seen = plan(*make_kernel_modules(Specs{{"nouveau", State::blocked, {}}}), host, {}, {});
+  EXPECT_TRUE(blocks(seen).contains("/etc/modprobe.d/a.conf has an install command")) << blocks(seen);
+}
+
+TEST(KernelModules, blacklisted_elsewhere_would_not_be_loaded_at_boot) {
+  auto host = host_with_modules();
+  host.files["/etc/modprobe.d/a.conf"] = "blacklist vfio_pci\n";
+  host.loaded_modules["vfio_pci"] = {};
+  const auto seen = plan(*make_kernel_modules(Specs{{"vfio_pci", State::loaded, {}}}), host, {}, {});
+  EXPECT_TRUE(blocks(seen).contains("/etc/modprobe.d/a.conf blacklists module vfio_pci")) << blocks(seen);
+}
+
+TEST(KernelModules, unloaded_and_listed_elsewhere_are_told_of) {
+  auto host = host_with_modules();
+  host.files["/etc/modules-load.d/site.conf"] = "vfio-pci\n";
+  const auto seen = plan(*make_kernel_modules(Specs{{"vfio_pci", State::unloaded, {}}}), host, {}, {});
+  ASSERT_EQ(seen.notes.size(), 1U);
+  EXPECT_TRUE(seen.notes[0].message.contains("/etc/modules-load.d/site.conf loads module vfio_pci again"));
+}
+
+TEST(KernelModules, given_back_are_unloaded_before_others_are_loaded) {
+  auto host = host_with_modules();
+  host.module_files["vfio"] = {};
+  Ownership owned;
+  auto kind = make_kernel_modules(Specs{{"vfio", State::loaded, {}}});
+  run_all(*kind, plan(*kind, host, owned, {}), host, owned);
+  const auto next = plan(*make_kernel_modules(Specs{{"vfio_pci", State::loaded, {}}}), host, owned,
+                         allowing(Disruption::remove_idle));
+  const auto load = std::ranges::find(next.steps, "load module vfio_pci", &Step::title);
+  ASSERT_NE(load, next.steps.end());
+  EXPECT_NE(std::ranges::find(load->needs, Fact{"module/vfio", "unloaded"}), load->needs.end());
+}
+
+TEST(KernelModules, with_options_in_the_kernels_words_of_truth_are_in_sync) {
+  auto host = host_with_modules();
+  Ownership owned;
+  auto kind = make_kernel_modules(Specs{{"vfio_pci", State::loaded, {{"disable_idle_d3", "on"}}}});
+  run_all(*kind, plan(*kind, host, owned, {}), host, owned);
+  host.files["/sys/module/vfio_pci/parameters/disable_idle_d3"] = "Y\n";
+  EXPECT_EQ(plan(*kind, host, owned, {}).findings.at(0).verdict, Finding::Verdict::in_sync);
+}
+
+TEST(KernelModules, with_options_that_the_command_line_overrides_are_told_of) {
+  auto host = host_with_modules();
+  host.files["/proc/cmdline"] = "ro vfio-pci.disable-idle-d3=0\n";
+  const auto seen = plan(*make_kernel_modules(Specs{{"vfio_pci", State::loaded, {{"disable_idle_d3", "1"}}}}),
+                         host, {}, {});
+  ASSERT_EQ(seen.notes.size(), 1U);
+  EXPECT_TRUE(seen.notes[0].message.contains("vfio_pci.disable_idle_d3=0")) << seen.notes[0].message;
+}
+
 }  // namespace
 }  // namespace gpuhost::testing

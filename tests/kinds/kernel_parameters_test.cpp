@@ -252,5 +252,146 @@ TEST(KernelParameters, facts_follow_the_running_command_line) {
             "add kernel.parameters.intel_iommu: \"on\"");
 }
 
+/// Steps and their obstacles in one text, for messages and searches.
+std::string blocks(const Proposal& proposal) {
+  std::string all;
+  for (const auto& step : proposal.steps)
+    for (const auto& why : step.blocked_by) all += step.title + ": " + why + "\n";
+  return all;
+}
+
+TEST(KernelParameters, of_entries_that_no_default_reaches_are_left_alone) {
+  auto host = debian();
+  host.files["/boot/grub/grub.cfg"] =
+      "### BEGIN /etc/grub.d/10_linux ###\nmenuentry 'Debian' {\n linux /vmlinuz-1 ro iommu=pt\n}\n"
+      "### END /etc/grub.d/10_linux ###\n"
+      "### BEGIN /etc/grub.d/40_custom ###\nmenuentry 'installer' {\n linux /netboot/vmlinuz auto\n}\n"
+      "### END /etc/grub.d/40_custom ###\n";
+  const auto seen = plan(*make_kernel_parameters(Specs{{"iommu", true, {"pt"}}}), host, {}, {});
+  EXPECT_EQ(finding(seen, "kernel.parameters[iommu]").reason, "");
+}
+
+TEST(KernelParameters, that_a_later_file_of_grub_sets_are_blocked) {
+  auto host = debian();
+  host.files["/etc/default/grub.d/zz-site.cfg"] = "GRUB_CMDLINE_LINUX=\"iommu=off\"\n";
+  const auto seen = plan(*make_kernel_parameters(Specs{{"iommu", true, {"pt"}}}), host, {}, {});
+  EXPECT_TRUE(blocks(seen).contains("/etc/default/grub.d/zz-site.cfg is read after")) << blocks(seen);
+}
+
+TEST(KernelParameters, in_the_comments_of_the_drop_in_never_reach_a_shell_unchecked) {
+  const auto read = GrubDropIn::parse(
+      "# key: iommu=pt\n# key: a)rm=1\n# key: b=$(reboot)\n# absent: c;reboot\n# absent: quiet\n");
+  EXPECT_FALSE(read.intact());
+  EXPECT_NE(read.find("iommu"), nullptr);
+  EXPECT_NE(read.find("quiet"), nullptr);
+  EXPECT_FALSE(read.render().contains("rm")) << read.render();
+  EXPECT_FALSE(read.render().contains("reboot")) << read.render();
+}
+
+TEST(KernelParameters, from_a_damaged_record_are_not_written) {
+  FakeHost host;
+  host.files["/etc/kernel/proxmox-boot-uuids"] = "ABCD-1234\n";
+  host.files["/etc/kernel/cmdline"] = "root=ZFS=rpool/ROOT/pve-1 boot=zfs\n";
+  auto kind = make_kernel_parameters({});
+  auto port = host.host();
+  for (const char* values : {"pt\nrm", "a\" b"})
+    EXPECT_FALSE(kind->run(
+        {"kernel_parameters", "release", "kernel.parameters[iommu]", {{"key", "iommu"}, {"values", values}}},
+        port));
+  EXPECT_FALSE(kind->run(
+      {"kernel_parameters", "release", "kernel.parameters[a b]", {{"key", "a b"}, {"values", "1"}}}, port));
+  EXPECT_EQ(host.writes, 0U);
+}
+
+TEST(KernelParameters, are_facts_by_each_part_of_a_list) {
+  auto host = debian();
+  host.files["/proc/cmdline"] = "ro intel_iommu=on,sm_on\n";
+  const auto kind = make_kernel_parameters(Specs{{"intel_iommu", true, {"on,igfx_off"}}});
+  const auto seen = kind->observe(host.view());
+  EXPECT_EQ(kind->holds({"kernel_parameter/intel_iommu", "on"}, *seen)->value, Truth::Value::yes);
+  EXPECT_EQ(kind->holds({"kernel_parameter/intel_iommu", ""}, *seen)->value, Truth::Value::no);
+  const auto steps = plan(*kind, host, {}, {}).steps;
+  const auto& at_boot = steps.back().provides_at_boot;
+  EXPECT_NE(std::ranges::find(at_boot, Fact{"kernel_parameter/intel_iommu", "on"}), at_boot.end());
+}
+
+TEST(KernelParameters, dropped_and_unreadable_are_kept_in_the_record_and_told) {
+  auto host = debian();
+  host.errors["/boot/grub/grub.cfg"] = {ErrorKind::denied,
+                                        "cannot open /boot/grub/grub.cfg: Permission denied"};
+  Ownership owned;
+  owned.claim("doc", {"kernel.parameters[iommu]", nullptr, "pt"});
+  const auto seen = plan(*make_kernel_parameters({}), host, owned, {});
+  EXPECT_TRUE(seen.steps.empty());
+  ASSERT_EQ(seen.notes.size(), 1U);
+  EXPECT_TRUE(seen.notes[0].message.contains("Permission denied"));
+}
+
+FakeHost proxmox() {
+  FakeHost host;
+  host.files["/proc/cmdline"] = "root=ZFS=rpool/ROOT/pve-1 boot=zfs\n";
+  host.files["/etc/kernel/proxmox-boot-uuids"] = "ABCD-1234\n";
+  host.files["/etc/kernel/cmdline"] = "root=ZFS=rpool/ROOT/pve-1 boot=zfs\n";
+  return host;
+}
+
+TEST(KernelParameters, on_proxmox_that_another_hand_took_out_are_refreshed_too) {
+  auto host = proxmox();
+  Ownership owned;
+  auto kind = make_kernel_parameters(Specs{{"iommu", true, {"pt"}}});
+  run_all(*kind, plan(*kind, host, owned, {}), host, owned);
+  host.files["/etc/kernel/cmdline"] = "root=ZFS=rpool/ROOT/pve-1 boot=zfs\n";  // and refreshed, perhaps
+  run_all(*kind, plan(*kind, host, owned, {}), host, owned);
+  EXPECT_EQ(host.files["/etc/kernel/cmdline"], "root=ZFS=rpool/ROOT/pve-1 boot=zfs iommu=pt\n");
+  EXPECT_EQ(host.commands.size(), 2U) << "the entries may lack what the file lacked";
+  EXPECT_TRUE(plan(*kind, host, owned, {}).steps.empty());
+}
+
+/// A systemd-boot host whose kernel-install does what its plugin does.
+FakeHost systemd_boot(const std::string& configured, const std::string& options) {
+  FakeHost host;
+  host.files["/proc/cmdline"] = options + "\n";
+  host.files["/usr/bin/kernel-install"] = "";
+  host.files["/etc/kernel/cmdline"] = configured + "\n";
+  host.files["/lib/modules/6.1/vmlinuz"] = "";
+  host.files["/efi/loader/entries/m-6.1.conf"] =
+      "title Debian\nversion 6.1\nlinux /m/6.1/linux\noptions " + options + "\n";
+  return host;
+}
+
+TEST(KernelParameters, are_not_rebuilt_where_the_entries_would_lose_words) {
+  auto host = systemd_boot("quiet", "root=/dev/vda1 quiet systemd.machine_id=4c4f");
+  const auto seen =
+      plan(*make_kernel_parameters(Specs{{"iommu", true, {"pt"}}, {"quiet", false, {}}}), host, {}, {});
+  EXPECT_TRUE(blocks(seen).contains("without root=/dev/vda1,")) << blocks(seen);
+  host = systemd_boot("root=/dev/vda1 quiet", "root=/dev/vda1 quiet systemd.machine_id=4c4f");
+  const auto safe = plan(*make_kernel_parameters(Specs{{"iommu", true, {"pt"}}}), host, {}, {});
+  EXPECT_EQ(blocks(safe), "");
+}
+
+TEST(KernelParameters, are_not_looked_for_in_entries_that_cannot_have_them) {
+  auto host = systemd_boot("root=/dev/vda1 iommu=pt", "root=/dev/vda1 iommu=pt");
+  host.files["/efi/loader/entries/memtest.conf"] = "title Memory test\nefi /memtest.efi\n";
+  host.files["/efi/loader/entries/m-5.10.conf"] =
+      "title Debian, kernel removed\nversion 5.10\nlinux /m/5.10/linux\noptions root=/dev/vda1\n";
+  const auto seen = plan(*make_kernel_parameters(Specs{{"iommu", true, {"pt"}}}), host, {}, {});
+  EXPECT_TRUE(seen.steps.empty()) << titles(seen).front();
+  EXPECT_EQ(seen.findings.at(0).verdict, Finding::Verdict::in_sync) << seen.findings.at(0).reason;
+}
+
+TEST(KernelParameters, that_an_unreadable_grub_environment_may_hold_are_unknown) {
+  FakeHost host;
+  host.files["/proc/cmdline"] = "root=/dev/vda1 ro iommu=pt\n";
+  host.files["/usr/sbin/grubby"] = "";
+  host.files["/boot/loader/entries/a-4.18.conf"] = "title Alma\noptions $kernelopts\n";
+  host.files["/boot/grub2/grubenv"] = "";
+  host.errors["/boot/grub2/grubenv"] = {ErrorKind::denied,
+                                        "cannot read /boot/grub2/grubenv: Permission denied"};
+  const auto seen = plan(*make_kernel_parameters(Specs{{"iommu", true, {"pt"}}}), host, {}, {});
+  EXPECT_TRUE(seen.steps.empty());
+  EXPECT_EQ(seen.findings.at(0).verdict, Finding::Verdict::unknown);
+  EXPECT_TRUE(seen.findings.at(0).permission);
+}
+
 }  // namespace
 }  // namespace gpuhost::testing

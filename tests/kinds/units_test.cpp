@@ -79,5 +79,47 @@ TEST(Units, offer_to_stop_only_what_runs) {
   EXPECT_TRUE(kind->offer(inactive, *kind->observe(host.view())).empty());
 }
 
+TEST(Units, on_their_way_are_neither_up_nor_down) {
+  for (const char* state : {"activating", "deactivating"}) {
+    auto host = host_with(state, "enabled");
+    const auto down = plan(*make_units(Specs{{unit, std::nullopt, false}}), host, {}, {});
+    ASSERT_EQ(down.steps.size(), 1U) << state;
+    EXPECT_EQ(down.steps[0].actions, std::vector<std::string>{"stop"});
+    EXPECT_EQ(down.findings.at(0).observed, state);
+    EXPECT_EQ(make_units({})->satisfied(down.steps[0].action, host.view()), false);
+    const auto up = plan(*make_units(Specs{{unit, std::nullopt, true}}), host, {}, {});
+    ASSERT_EQ(up.steps.size(), 1U) << state;
+    EXPECT_EQ(up.steps[0].actions, std::vector<std::string>{"start"});
+  }
+  auto host = host_with("failed", "enabled");
+  EXPECT_TRUE(plan(*make_units(Specs{{unit, std::nullopt, false}}), host, {}, {}).steps.empty());
+}
+
+TEST(Units, that_are_gone_when_given_back_are_only_forgotten) {
+  auto host = host_with("active", "enabled");
+  Ownership owned;
+  Policy policy;
+  policy.disruption = Disruption::stop_units;
+  auto kind = make_units(Specs{{unit, false, false}});
+  run_all(*kind, plan(*kind, host, owned, policy), host, owned);
+  host.units.clear();
+  host.files[Ownership::path] = owned.serialise();
+  kind = make_units({});
+  run_all(*kind, plan(*kind, host, owned, policy), host, owned);
+  EXPECT_TRUE(owned.empty());
+}
+
+TEST(Units, that_no_document_could_name_are_not_touched_for_a_record) {
+  FakeHost host;
+  host.units["systemd-poweroff.service"] = {"loaded", "inactive", "dead", "static"};
+  Ownership owned;
+  owned.claim("doc", {"units[systemd-poweroff.service].state", "active", "inactive"});
+  host.files[Ownership::path] = owned.serialise();
+  auto kind = make_units({});
+  run_all(*kind, plan(*kind, host, owned, {}), host, owned);
+  EXPECT_EQ(host.units["systemd-poweroff.service"].active_state, "inactive");
+  EXPECT_TRUE(owned.empty());
+}
+
 }  // namespace
 }  // namespace gpuhost::testing

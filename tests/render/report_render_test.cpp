@@ -94,6 +94,23 @@ TEST(RunText, TellsFromFailureWithoutChange) {
   EXPECT_EQ(run_text(report, {}), "Failed; nothing was changed.\n");
 }
 
+TEST(RunText, TellsWhenAStepEndedInTheMiddle) {
+  RunReport report;
+  report.result = RunReport::Result::failed;
+  report.changed = true;
+  EXPECT_EQ(run_text(report, {}), "Failed in the middle of a step; nobody can tell what it has changed.\n");
+}
+
+TEST(RunText, ClaimsNothingOfWhatIsUnknown) {
+  RunReport report;
+  report.last = quiet_plan();
+  EXPECT_EQ(run_text(report, {}), "Nothing to do: the host is as the document says.\n");
+  report.last.findings[0].verdict = Finding::Verdict::unknown;
+  EXPECT_EQ(run_text(report, {}), "Nothing to do, as far as the host can be read: 1 field unknown.\n");
+  report.held = {"load module vfio"};
+  EXPECT_EQ(run_text(report, {}), "Applied: 1 step done, as far as the host can be read: 1 field unknown.\n");
+}
+
 TEST(RunText, NamesWhatWaitsForTheReboot) {
   RunReport report;
   report.result = RunReport::Result::reboot_required;

@@ -49,6 +49,18 @@ TEST(SimModules, TakesNamesWithEitherDash) {
   EXPECT_TRUE(sim.view().modules.loaded()->contains("vfio_pci"));
 }
 
+/// As `modprobe -c` of kmod 30 shows it.
+TEST(SimModules, ReadsModprobeFilesAsLibkmodDoes) {
+  auto file = host();
+  file.files["/etc/modprobe.d/a.conf"] = HostFile::Text{"options nouveau modeset=1\n"};
+  file.files["/run/modprobe.d/a.conf"] = HostFile::Text{"options nouveau modeset=2\n"};
+  file.files["/etc/modprobe.d/b.conf"] = HostFile::Text{"options nouveau runpm=\\\n1\n"};
+  SimHost sim(file);
+  ASSERT_TRUE(sim.host().modules.load("nouveau"));
+  EXPECT_EQ(sim.view().files.read("/sys/module/nouveau/parameters/modeset"), "1\n") << "/etc hides /run";
+  EXPECT_EQ(sim.view().files.read("/sys/module/nouveau/parameters/runpm"), "1\n") << "joined without a blank";
+}
+
 TEST(SimModules, AppliesDefaultsThenModprobeOptionsThenTheKernelCommandLine) {
   auto file = host();
   file.files["/etc/modprobe.d/b.conf"] =

@@ -91,5 +91,16 @@ TEST(SimUnits, AnswersUnknownAsItWasRecorded) {
   EXPECT_EQ(sim.host().units.start("down.service", 1s).error().kind, ErrorKind::unavailable);
 }
 
+TEST(SimUnits, WhatOtherUnitsStartComesUpAgainAtBoot) {
+  auto file = host();
+  file.units["journal.service"].state = {"loaded", "active", "running", "static"};
+  file.units["broken.service"].state = {"loaded", "failed", "failed", "static"};
+  SimHost sim(file);
+  ASSERT_TRUE(sim.reboot());
+  EXPECT_EQ(sim.view().units.state("journal.service")->active_state, "active");
+  EXPECT_EQ(sim.view().units.state("static.service")->active_state, "inactive");
+  EXPECT_EQ(sim.view().units.state("broken.service")->active_state, "inactive");
+}
+
 }  // namespace
 }  // namespace gpuhost

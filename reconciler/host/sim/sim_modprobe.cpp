@@ -10,7 +10,7 @@ namespace gpuhost {
 
 namespace {
 
-constexpr std::array<const char*, 5> directories = {"/run/modprobe.d", "/etc/modprobe.d",
+constexpr std::array<const char*, 5> directories = {"/etc/modprobe.d", "/run/modprobe.d",
                                                     "/usr/local/lib/modprobe.d", "/usr/lib/modprobe.d",
                                                     "/lib/modprobe.d"};
 
@@ -19,7 +19,7 @@ std::string joined_lines(std::string_view text) {
   std::string joined;
   for (const auto line : lines(text)) {
     if (line.ends_with('\\')) {
-      joined.append(line.substr(0, line.size() - 1)).append(" ");
+      joined.append(line.substr(0, line.size() - 1));
     } else {
       joined.append(line).append("\n");
     }

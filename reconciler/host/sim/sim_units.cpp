@@ -10,8 +10,12 @@ std::unexpected<Error> refused(const char* action, const std::string& unit, std:
   return fail(ErrorKind::unsupported, fmt::format("cannot {} unit {}: {}", action, unit, why));
 }
 
+/// A unit that cannot be enabled and is up was started by another one, which does so again.
 bool starts_at_boot(const UnitState& state) {
-  return state.unit_file_state == "enabled" && state.load_state == "loaded";
+  if (state.load_state != "loaded") return false;
+  const auto& file = state.unit_file_state;
+  const bool by_others = file == "static" || file == "indirect" || file == "generated";
+  return file == "enabled" || (by_others && state.active_state == "active");
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ Result<bool> is_configured(const std::string& module, const OwnModprobeFile::Ent
                            const FileReader& files) {
   const auto own = OwnModprobeFile::read(files);
   if (!own) return std::unexpected(own.error());
-  return own->of(module) == wanted;
+  return own->of(module) == wanted && (own->intact() || wanted.empty());
 }
 
 Result<bool> is_listed(const std::string& module, const FileReader& files) {

@@ -29,9 +29,10 @@ const std::vector<std::vector<std::string>>& generators() {
 
 bool has_image(const FileReader& files) {
   const auto names = files.list("/boot");
-  return names && std::ranges::any_of(*names, [](const std::string& name) {
-           return name.starts_with("initrd") || name.starts_with("initramfs");
-         });
+  if (!names) return names.error().kind != ErrorKind::not_found;
+  return std::ranges::any_of(*names, [](const std::string& name) {
+    return name.starts_with("initrd") || name.starts_with("initramfs");
+  });
 }
 
 }  // namespace
@@ -40,7 +41,7 @@ std::optional<Initramfs> find_initramfs(const HostView& host) {
   if (!host.running && !has_image(host.files)) return std::nullopt;
   for (const auto& argv : generators()) {
     const auto there = host.files.exists(argv.front());
-    if (!there || !*there) continue;
+    if (there && !*there) continue;
     const auto known = record.read(host.files);
     Initramfs found{.refresh = {argv, limit}, .copied = std::string{}};
     if (known)

@@ -18,6 +18,7 @@ struct KernelModulesState {
     /// unsupported: the kernel has no module support.
     Result<std::map<std::string, LoadedModule>> loaded;
     std::map<std::string, Result<ModuleFile>> files;  ///< of the named modules
+    Result<std::string> command_line;
     /// Values in /sys/module, by module and parameter; not_found: the module shows none.
     std::map<std::string, std::map<std::string, Result<std::string>>> parameters;
   };

@@ -38,6 +38,11 @@ bool does_nothing(std::string_view command) {
   return name == "false" || name == "true";
 }
 
+bool is_link_to_nothing(const FileReader& files, const std::string& path) {
+  const auto target = files.link_target(path);
+  return target && *target == "/dev/null";
+}
+
 }  // namespace
 
 void ModprobeConfig::add(std::string_view text, const std::string& file) {
@@ -48,19 +53,25 @@ void ModprobeConfig::add(std::string_view text, const std::string& file) {
     const auto module = underscored(take_word(rest));
     if (module.empty()) continue;
     if (keyword == "blacklist") {
-      blacklisted.insert(module);
+      blacklisted.emplace(module, file);
     } else if (keyword == "install") {
       install.emplace(module, Install{std::string(rest), file});
     } else if (keyword == "options") {
-      for (const auto& argument : parse_kernel_arguments(rest))
+      for (const auto& argument : parse_kernel_arguments(rest)) {
         options[module][underscored(argument.key)] = argument.value.value_or("");
+        set_by[module][underscored(argument.key)] = file;
+      }
     }
   }
 }
 
 bool ModprobeConfig::blocks(const std::string& module) const {
+  return blacklisted.contains(module) && replaces_loading(module);
+}
+
+bool ModprobeConfig::replaces_loading(const std::string& module) const {
   const auto command = install.find(module);
-  return blacklisted.contains(module) && command != install.end() && does_nothing(command->second.command);
+  return command != install.end() && does_nothing(command->second.command);
 }
 
 Result<std::vector<ConfigFile>> read_config_files(const FileReader& files,
@@ -75,7 +86,8 @@ Result<std::vector<ConfigFile>> read_config_files(const FileReader& files,
       if (!name.ends_with(".conf") || !paths.emplace(name, directory + "/" + name).second) continue;
       const auto text = files.read(paths[name]);
       // A link to /dev/null, or to nothing, hides files and says nothing itself.
-      if (!text && text.error().kind != ErrorKind::not_found) return std::unexpected(text.error());
+      if (!text && text.error().kind != ErrorKind::not_found && !is_link_to_nothing(files, paths[name]))
+        return std::unexpected(text.error());
       if (text) texts[name] = *text;
     }
   }

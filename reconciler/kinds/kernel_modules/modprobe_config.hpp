@@ -20,14 +20,17 @@ struct ModprobeConfig {
     std::string command;
     std::string file;
   };
-  std::map<std::string, ModuleOptions> options;  ///< a later value of a parameter wins, as in the kernel
-  std::set<std::string> blacklisted;
-  std::map<std::string, Install> install;  ///< the first command wins, as in libkmod
+  std::map<std::string, ModuleOptions> options;    ///< a later value of a parameter wins, as in the kernel
+  std::map<std::string, ModuleOptions> set_by;     ///< the file that each of those values is from
+  std::map<std::string, std::string> blacklisted;  ///< the first file that does
+  std::map<std::string, Install> install;          ///< the first command wins, as in libkmod
 
   /// Adds a file's lines. Lines that gpuhost has no use for are skipped.
   void add(std::string_view text, const std::string& file);
   /// Neither by alias nor by name can the module be loaded.
   [[nodiscard]] bool blocks(const std::string& module) const;
+  /// Loading it by name does nothing or fails.
+  [[nodiscard]] bool replaces_loading(const std::string& module) const;
 };
 
 struct ConfigFile {

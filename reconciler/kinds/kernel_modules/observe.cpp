@@ -11,14 +11,20 @@ namespace {
 constexpr std::string_view subject_prefix = "module/";
 
 std::string normal(std::string_view value) {
-  if (value == "Y" || value == "y") return "1";
-  if (value == "N" || value == "n") return "0";
+  // As the kernel reads truth values: kstrtobool() in lib/kstrtox.c.
+  for (const auto* yes : {"Y", "y", "on", "On", "ON"})
+    if (value == yes) return "1";
+  for (const auto* no : {"N", "n", "off", "Off", "OFF"})
+    if (value == no) return "0";
   const auto number = parse_unsigned(value);
   return number ? std::to_string(*number) : std::string(value);
 }
 
 KernelModulesState::Running look_at_kernel(const HostView& host, const std::vector<KernelModuleSpec>& spec) {
-  KernelModulesState::Running running{.loaded = host.modules.loaded(), .files = {}, .parameters = {}};
+  KernelModulesState::Running running{.loaded = host.modules.loaded(),
+                                      .files = {},
+                                      .command_line = host.files.read("/proc/cmdline"),
+                                      .parameters = {}};
   for (const auto& module : spec) {
     running.files.emplace(module.name, host.modules.available(module.name));
     for (const auto& [name, value] : module.options) {
@@ -89,7 +95,8 @@ Json KernelModulesState::describe() const {
     shown["modprobe"] = unknown_json(modprobe.error());
     return shown;
   }
-  shown["modprobe"] = {{"options", modprobe->options}, {"blacklisted", modprobe->blacklisted}};
+  shown["modprobe"] = {{"options", modprobe->options}, {"blacklisted", Json::array()}};
+  for (const auto& [name, file] : modprobe->blacklisted) shown["modprobe"]["blacklisted"].push_back(name);
   for (const auto& [name, install] : modprobe->install) shown["modprobe"]["install"][name] = install.command;
   return shown;
 }

@@ -31,7 +31,9 @@ Result<OwnModprobeFile> OwnModprobeFile::read(const FileReader& files) {
   ModprobeConfig config;
   config.add(**text, path);
   for (const auto& [module, options] : config.options) file.entries_[module].options = options;
-  for (const auto& module : config.blacklisted) file.entries_[module].blocked = true;
+  for (const auto& [module, from] : config.blacklisted) file.entries_[module].blocked = true;
+  for (const auto& [module, command] : config.install) file.entries_[module].blocked = true;
+  file.intact_ = file.render() == **text;
   return file;
 }
 

@@ -25,6 +25,8 @@ class OwnModprobeFile {
   /// Empty if the file says nothing of it.
   [[nodiscard]] Entry of(const std::string& module) const;
   void set(const std::string& module, Entry entry);
+  /// False when the file is not as gpuhost writes it: another hand was there.
+  [[nodiscard]] bool intact() const { return intact_; }
   /// Writes the file, or removes it when it has nothing to say.
   Result<void> write(FileWriter& files) const;
   [[nodiscard]] std::string render() const;
@@ -34,6 +36,7 @@ class OwnModprobeFile {
  private:
   std::map<std::string, Entry> entries_;
   std::string digest_;
+  bool intact_ = true;
 };
 
 /// gpuhost's own list of modules to load at boot.

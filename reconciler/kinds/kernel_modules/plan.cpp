@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "kinds/kernel_arguments.hpp"
 #include "kinds/kernel_modules/kind.hpp"
+#include "kinds/kernel_modules/obstacles.hpp"
 #include "kinds/kernel_modules/steps.hpp"
 #include "kinds/observed_json.hpp"
 
@@ -53,12 +55,11 @@ class Comparison {
   [[nodiscard]] Json next_boot(const Spec& spec) const;
   [[nodiscard]] bool configured(const Spec& spec) const;
   [[nodiscard]] bool runs_with_options(const Spec& spec, Finding& finding) const;
-  [[nodiscard]] std::vector<std::string> option_obstacles(const Spec& spec) const;
-  [[nodiscard]] std::vector<std::string> load_obstacles(const Spec& spec) const;
 
   void compare(const Spec& spec, Finding& finding);
   bool plan_files(const Spec& spec, const Finding& finding);
   bool plan_runtime(const Spec& spec, const Finding& finding, bool configures);
+  void note_command_line(const Spec& spec);
   void at_boot(const Fact& fact, bool configures);
   void add(Step step) { proposal_.steps.push_back(std::move(step)); }
   [[nodiscard]] Claim claim_of(const Spec& spec, const Finding& finding) const;
@@ -70,6 +71,7 @@ class Comparison {
   Proposal proposal_;
   std::vector<Fact> configured_now_;
   std::vector<Fact> at_boot_;
+  std::vector<Fact> unloads_;  // of modules that are given back
 };
 
 /// Modules to be unloaded that nobody uses but modules that are to be unloaded too.
@@ -161,40 +163,6 @@ bool Comparison::runs_with_options(const Spec& spec, Finding& finding) const {
   return same;
 }
 
-std::vector<std::string> Comparison::option_obstacles(const Spec& spec) const {
-  std::vector<std::string> found;
-  if (!state_.running || spec.options.empty()) return found;
-  const auto& file = state_.running->files.at(spec.name);
-  if (!file) return found;
-  if (file->builtin)
-    found.push_back(
-        fmt::format("module {0} is built into the kernel, which reads no modprobe.d for it: use "
-                    "kernel.parameters with the key {0}.{1}",
-                    spec.name, spec.options.begin()->first));
-  for (const auto& [name, value] : spec.options) {
-    if (std::ranges::find(file->parameters, name) != file->parameters.end()) continue;
-    const auto near = suggest(name, file->parameters);
-    found.push_back(fmt::format("module {} has no parameter '{}'{}", spec.name, name,
-                                near ? fmt::format(": did you mean '{}'?", *near) : ""));
-  }
-  return found;
-}
-
-std::vector<std::string> Comparison::load_obstacles(const Spec& spec) const {
-  if (!state_.running->loaded)
-    return {fmt::format("module {} cannot be loaded: {}", spec.name, state_.running->loaded.error().message)};
-  const auto& file = state_.running->files.at(spec.name);
-  if (!file) {
-    const auto& error = file.error();
-    return {error.advice.empty() ? error.message : error.message + "; " + error.advice};
-  }
-  // gpuhost's own file is written before.
-  const auto install = state_.modprobe->install.find(spec.name);
-  if (state_.modprobe->blocks(spec.name) && install->second.file != OwnModprobeFile::path)
-    return {fmt::format("{} blocks module {}: take the line out", install->second.file, spec.name)};
-  return {};
-}
-
 Claim Comparison::claim_of(const Spec& spec, const Finding& finding) const {
   Json applied{{"state", word_of(spec.state)}};
   if (!spec.options.empty()) applied["options"] = spec.options;
@@ -217,6 +185,7 @@ void Comparison::desired(const Spec& spec) {
 }
 
 void Comparison::compare(const Spec& spec, Finding& finding) {
+  note_command_line(spec);
   const bool options_run = runs_with_options(spec, finding);
   const bool differs_next = plan_files(spec, finding);
   const bool configures = !configured(spec);
@@ -234,6 +203,23 @@ void Comparison::compare(const Spec& spec, Finding& finding) {
   finding.permission = false;
 }
 
+/// libkmod puts the options on the kernel command line behind those of modprobe.d: the last one wins.
+void Comparison::note_command_line(const Spec& spec) {
+  if (!state_.running || !state_.running->command_line) return;
+  std::map<std::string, std::string> given;
+  for (const auto& argument : parse_kernel_arguments(*state_.running->command_line))
+    given[underscored(argument.key)] = argument.value.value_or("");
+  for (const auto& [name, value] : spec.options) {
+    const auto found = given.find(spec.name + "." + name);
+    if (found == given.end() || same_parameter_value(found->second, value)) continue;
+    proposal_.notes.push_back(
+        {Note::Severity::warning, module_address(spec.name),
+         fmt::format("the kernel command line has {}, which comes before the option {}={}",
+                     kernel_word(found->first, found->second), name, value),
+         fmt::format("set it in kernel.parameters, or make it {{state: absent}} there")});
+  }
+}
+
 /// What the next boot reads. True if something has to be written.
 bool Comparison::plan_files(const Spec& spec, const Finding& finding) {
   bool writes = false;
@@ -241,14 +227,10 @@ bool Comparison::plan_files(const Spec& spec, const Finding& finding) {
     auto step = configure_step(spec.name, state_.own_modprobe->of(spec.name),
                                {spec.state == State::blocked, spec.options});
     step.claims = claim_of(spec, finding);
-    step.blocked_by = option_obstacles(spec);
-    const auto install = state_.modprobe->install.find(spec.name);
-    if (spec.state == State::blocked && install != state_.modprobe->install.end() &&
-        install->second.file != OwnModprobeFile::path && !state_.modprobe->blocks(spec.name) &&
-        state_.modprobe->blacklisted.contains(spec.name))
-      step.blocked_by.push_back(
-          fmt::format("{} has an install command for module {}, which comes first: take it out",
-                      install->second.file, spec.name));
+    step.blocked_by = option_obstacles(spec, state_);
+    std::ranges::move(overriding_files(spec, state_), std::back_inserter(step.blocked_by));
+    if (spec.state == State::blocked)
+      std::ranges::move(config_obstacles(spec, state_), std::back_inserter(step.blocked_by));
     if (spec.state == State::blocked && state_.built_in(spec.name))
       step.blocked_by.push_back(
           fmt::format("module {} is built into the kernel and cannot be blocked", spec.name));
@@ -258,10 +240,16 @@ bool Comparison::plan_files(const Spec& spec, const Finding& finding) {
   }
   const bool wanted = spec.state == State::loaded && !state_.built_in(spec.name);
   const bool listed = state_.at_boot->contains(spec.name);
+  if (listed && spec.state == State::unloaded && state_.at_boot->at(spec.name) != OwnBootList::path)
+    proposal_.notes.push_back(
+        {Note::Severity::warning, finding.address,
+         fmt::format("{} loads module {} again at the next boot", state_.at_boot->at(spec.name), spec.name),
+         "take it out there, or say blocked in place of unloaded"});
   const bool ours = state_.own_boot_list->contains(spec.name);
   if (wanted ? !listed : ours) {
     auto step = load_at_boot_step(spec.name, wanted);
     step.claims = claim_of(spec, finding);
+    if (wanted) step.blocked_by = config_obstacles(spec, state_);
     add(std::move(step));
     writes = true;
   }
@@ -276,7 +264,8 @@ bool Comparison::plan_runtime(const Spec& spec, const Finding& finding, bool con
     if (loaded || state_.built_in(spec.name)) return false;
     auto step = load_step(spec.name);
     step.claims = claim_of(spec, finding);
-    step.blocked_by = load_obstacles(spec);
+    step.blocked_by = load_obstacles(spec, state_);
+    std::ranges::move(config_obstacles(spec, state_), std::back_inserter(step.blocked_by));
     if (configures) step.needs.push_back(configured_fact(spec.name));
     add(std::move(step));
     return false;
@@ -310,7 +299,13 @@ void Comparison::at_boot(const Fact& fact, bool configures) {
 }
 
 void Comparison::no_longer_desired(const std::string& address, const Ownership::Object& object) {
-  if (!address.starts_with(address_prefix) || !address.ends_with(']') || unreadable()) return;
+  if (!address.starts_with(address_prefix) || !address.ends_with(']')) return;
+  if (const auto error = unreadable()) {
+    proposal_.notes.push_back(
+        {Note::Severity::warning, address,
+         "the document no longer names it, and it cannot be given back: " + error->message, error->advice});
+    return;
+  }
   const auto module = address.substr(address_prefix.size(), address.size() - address_prefix.size() - 1);
   const auto own = state_.own_modprobe->of(module);
   auto step = give_back_step(module, own, state_.own_boot_list->contains(module));
@@ -326,6 +321,7 @@ void Comparison::no_longer_desired(const std::string& address, const Ownership::
       auto unload = unload_step(module);
       unload.reason = ActionReason::removed_from_desired;
       step.needs.push_back(unloaded_fact(module));
+      unloads_.push_back(unloaded_fact(module));
       add(std::move(unload));
     } else {
       proposal_.notes.push_back(
@@ -339,6 +335,10 @@ void Comparison::no_longer_desired(const std::string& address, const Ownership::
 }
 
 Proposal Comparison::finish() && {
+  // What is loaded now may need what is given back: then it loads that again.
+  for (auto& step : proposal_.steps)
+    if (step.action.verb == module_verb::load)
+      step.needs.insert(step.needs.end(), unloads_.begin(), unloads_.end());
   const auto& initramfs = state_.initramfs;
   const bool stale = initramfs && initramfs->copied && state_.own_modprobe &&
                      *initramfs->copied != state_.own_modprobe->digest();

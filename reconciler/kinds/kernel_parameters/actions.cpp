@@ -39,8 +39,11 @@ Result<void> KernelParameters::run(const StepAction& action, Host& host) const {
   const auto loader = loader_of(host.view);
   if (!loader) return std::unexpected(loader.error());
   if (action.verb == rebuild_verb) return (*loader)->rebuild(host);
-  if (action.verb == stage_verb || action.verb == release_verb)
-    return (*loader)->stage(change_of(action), host);
+  if (action.verb == stage_verb || action.verb == release_verb) {
+    const auto change = change_of(action);
+    if (auto safe = check_words(change.key, change.values); !safe) return safe;
+    return (*loader)->stage(change, host);
+  }
   return fail(ErrorKind::unsupported, fmt::format("no step '{}' for {}", action.verb, action.address));
 }
 

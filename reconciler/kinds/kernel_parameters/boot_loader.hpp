@@ -15,6 +15,7 @@ namespace gpuhost {
 struct BootEntry {
   std::string title;
   CommandLine command_line;
+  std::string version = {};  ///< of the kernel; empty: the entry does not say
 };
 
 /// What the configuration says, which the entries are made from.
@@ -33,6 +34,8 @@ struct BootSetup {
   /// Turns the configuration into entries; empty: a change of the configuration is a change of the entries.
   std::vector<Command> rebuild = {};
   std::string rebuild_blocked = {};  ///< why the commands cannot run
+  /// The entries are made of the configured line and nothing else: what only they hold is lost in a rebuild.
+  bool entries_from_line = false;
 };
 
 /// A key as it is to be in the configuration.

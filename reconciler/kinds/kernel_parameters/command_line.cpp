@@ -57,7 +57,11 @@ CommandLine CommandLine::with(std::string_view key, const Occurrences& values) c
       copied = arguments[i].end;
     }
   }
-  if (!added.empty()) result += (result.empty() ? "" : " ") + added;
+  if (!added.empty()) {
+    result += (result.empty() ? "" : " ") + added;
+    // Only a lone `--` with what is init's can follow without a blank.
+    if (copied < text_.size() && text_[copied] > ' ') result += ' ';
+  }
   copy_to(text_.size());
   return CommandLine(std::move(result));
 }
@@ -93,6 +97,19 @@ Occurrences occurrences_from(const Json& json) {
   if (json.is_array())
     for (const auto& value : json) values.push_back(one(value));
   return values;
+}
+
+Result<void> check_words(std::string_view key, const Occurrences& values) {
+  const auto breaks_out = [](char c) {
+    return static_cast<unsigned char>(c) < ' ' || c == '"' || c == '\x7f';
+  };
+  const bool key_safe = !key.empty() && std::ranges::all_of(key, is_name_character);
+  const bool values_safe = std::ranges::none_of(
+      values, [&](const auto& value) { return value && std::ranges::any_of(*value, breaks_out); });
+  if (key_safe && values_safe) return {};
+  return fail(ErrorKind::invalid,
+              fmt::format("cannot write kernel parameter '{}': it would not be read back as one", key),
+              "set it by hand where this host's boot is configured");
 }
 
 Result<void> check_shell_safe(std::string_view key, const Occurrences& values) {

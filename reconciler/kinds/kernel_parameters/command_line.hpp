@@ -40,6 +40,10 @@ class CommandLine {
 /// The inverse; what is no such JSON counts as absent.
 [[nodiscard]] Occurrences occurrences_from(const Json& json);
 
+/// Whether key and values are words of a kernel command line, whatever file or record they come from: no line
+/// ends, no quotes inside.
+[[nodiscard]] Result<void> check_words(std::string_view key, const Occurrences& values);
+
 /// Whether key and values can stand in a file that a shell reads: no blanks, quotes, `$`, backquote or
 /// backslash.
 [[nodiscard]] Result<void> check_shell_safe(std::string_view key, const Occurrences& values);

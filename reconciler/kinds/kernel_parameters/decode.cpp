@@ -19,7 +19,8 @@ const Format parameter_key{
     [](std::string_view text) { return formats::is_word(text, "_-.") && !text.starts_with('-'); }};
 
 /// What the boot loader sets for each entry, and what would keep the host from coming up again.
-constexpr std::array<std::string_view, 5> not_ours{"root", "init", "rdinit", "BOOT_IMAGE", "initrd"};
+constexpr std::array<std::string_view, 7> not_ours{"root",   "ro",         "rw",    "init",
+                                                   "rdinit", "BOOT_IMAGE", "initrd"};
 
 bool check_key(const NamedValue& parameter) {
   if (!parameter_key.accepts(parameter.name)) {
@@ -28,7 +29,7 @@ bool check_key(const NamedValue& parameter) {
                          std::string(parameter_key.advice));
     return false;
   }
-  if (std::ranges::find(not_ours, parameter.name) != not_ours.end()) {
+  if (std::ranges::find(not_ours, underscored(parameter.name)) != not_ours.end()) {
     parameter.key.report(messages::unmanaged_parameter,
                          fmt::format("'{}' is not for gpuhost to set", parameter.name),
                          "the boot loader's own configuration sets it for each entry");

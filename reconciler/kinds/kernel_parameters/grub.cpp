@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <array>
 
+#include <fmt/format.h>
+
 #include "base/text.hpp"
 #include "kinds/kernel_parameters/boot_loader.hpp"
 #include "kinds/kernel_parameters/grub_config.hpp"
@@ -70,11 +72,26 @@ class Grub final : public BootLoader {
       if (!text && text.error().kind != ErrorKind::not_found) return std::unexpected(text.error());
       found.drop_in = text ? GrubDropIn::parse(*text) : GrubDropIn{};
     }
+    if (const auto later = later_file(files); !later.empty())
+      return fail(ErrorKind::unsupported,
+                  fmt::format("{} is read after {} and sets the command line too", later, GrubDropIn::path),
+                  "rename it so that it comes before, in byte order");
     auto line = command_line_of_others(files);
     // With a drop-in the rest need not be understood, only got out of the way.
     if (line) found.lines.push_back(std::move(*line));
     if (!line && !drop_in_) return fail(std::move(line));
     return found;
+  }
+
+  /// A file that has the last word; empty: none. One that cannot be read shows when its text is needed.
+  [[nodiscard]] std::string later_file(const FileReader& files) const {
+    const auto names = drop_in_ ? files.list(drop_in_directory) : std::vector<std::string>{};
+    for (const auto& name : names.value_or(std::vector<std::string>{})) {
+      const auto path = std::string(drop_in_directory) + "/" + name;
+      if (!name.ends_with(".cfg") || path <= GrubDropIn::path) continue;
+      if (files.read(path).value_or("").contains("GRUB_CMDLINE_LINUX")) return path;
+    }
+    return {};
   }
 
   [[nodiscard]] Result<CommandLine> command_line_of_others(const FileReader& files) const {

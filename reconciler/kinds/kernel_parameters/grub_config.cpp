@@ -61,6 +61,15 @@ MenuEntry menu_entry(const std::vector<std::string>& words) {
   return entry;
 }
 
+/// "10_linux" from "### BEGIN /etc/grub.d/10_linux ###"; nothing for another line.
+std::optional<std::string_view> begun_script(std::string_view line) {
+  constexpr std::string_view mark = "### BEGIN ";
+  if (!line.starts_with(mark)) return std::nullopt;
+  const auto rest = line.substr(mark.size());
+  const auto path = rest.substr(0, rest.find(' '));
+  return path.substr(path.rfind('/') + 1);
+}
+
 bool counts(const MenuEntry& entry, std::string_view image) {
   const bool recovery = entry.title.contains("(recovery mode)") || entry.id.contains("-recovery-") ||
                         entry.title.contains("rescue");
@@ -74,7 +83,10 @@ bool counts(const MenuEntry& entry, std::string_view image) {
 std::vector<BootEntry> parse_grub_config(std::string_view text) {
   std::vector<BootEntry> found;
   std::optional<MenuEntry> entry;
+  bool from_defaults = true;
   for (const auto line : lines(text)) {
+    if (const auto script = begun_script(line)) from_defaults = script->contains("linux");
+    if (!from_defaults) continue;
     const auto words = script_words(trim(line));
     if (words.empty()) continue;
     if (words.front() == "menuentry") entry = menu_entry(words);

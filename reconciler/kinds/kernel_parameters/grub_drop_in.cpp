@@ -36,12 +36,12 @@ GrubDropIn GrubDropIn::parse(std::string_view text) {
   GrubDropIn found;
   for (const auto line : lines(text)) {
     if (line.starts_with(absent_mark)) {
-      found.set(trim(line.substr(absent_mark.size())), {});
+      found.set_if_safe(trim(line.substr(absent_mark.size())), {});
     } else if (line.starts_with(present_mark)) {
       const auto words = line.substr(present_mark.size());
       const auto arguments = parse_kernel_arguments(words);
       if (!arguments.empty())
-        found.set(arguments.front().key, CommandLine(std::string(words)).of(arguments.front().key));
+        found.set_if_safe(arguments.front().key, CommandLine(std::string(words)).of(arguments.front().key));
     }
   }
   found.intact_ = found.render() == text;
@@ -55,6 +55,11 @@ const GrubDropIn::Entry* GrubDropIn::find(std::string_view key) const {
 
 void GrubDropIn::set(std::string_view key, Occurrences values) {
   entries_[underscored(key)] = Entry{std::string(key), std::move(values)};
+}
+
+/// Another hand may have been in the comments, and what they say is written again where a shell reads it.
+void GrubDropIn::set_if_safe(std::string_view key, Occurrences values) {
+  if (check_shell_safe(key, values)) set(key, std::move(values));
 }
 
 void GrubDropIn::erase(std::string_view key) {

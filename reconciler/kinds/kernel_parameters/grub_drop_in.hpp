@@ -35,6 +35,8 @@ class GrubDropIn {
   [[nodiscard]] std::string render() const;
 
  private:
+  void set_if_safe(std::string_view key, Occurrences values);
+
   std::map<std::string, Entry> entries_;  // by key with `_`
   bool intact_ = true;
 };

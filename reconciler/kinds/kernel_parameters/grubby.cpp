@@ -22,11 +22,7 @@ constexpr const char* command_line_path = "/etc/kernel/cmdline";
 class Grubby final : public BootLoader {
  public:
   BootSetup look(const HostView& host) const override {
-    const auto environment = host.files.read(environment_path);
-    return {"GRUB with grubby",
-            read_loader_entries(host.files, entries_directory,
-                                parse_grub_environment(environment ? *environment : std::string{})),
-            configuration(host.files)};
+    return {"GRUB with grubby", entries(host.files), configuration(host.files)};
   }
 
   Result<void> stage(const ParameterChange& change, Host& host) const override {
@@ -43,6 +39,13 @@ class Grubby final : public BootLoader {
   }
 
  private:
+  static Result<std::vector<BootEntry>> entries(const FileReader& files) {
+    const auto environment = files.read(environment_path);
+    if (!environment && environment.error().kind != ErrorKind::not_found)
+      return std::unexpected(environment.error());
+    return read_loader_entries(files, entries_directory, parse_grub_environment(environment.value_or("")));
+  }
+
   static Result<BootConfiguration> configuration(const FileReader& files) {
     BootConfiguration found;
     if (const auto text = files.read(defaults_path)) {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
@@ -50,6 +51,8 @@ class KernelInstall final : public BootLoader {
     else
       setup.configuration = fail(std::move(line));
     setup.rebuild = add_commands(host.files);
+    setup.entries_from_line = true;
+    if (setup.entries) keep_rebuildable(*setup.entries, setup.rebuild);
     if (!host.running)
       setup.rebuild_blocked = "commands do not run under --root; run kernel-install add-all in the image";
     else if (setup.rebuild.empty())
@@ -64,6 +67,16 @@ class KernelInstall final : public BootLoader {
   }
 
  private:
+  /// Entries of kernels that are gone, which kernel-install cannot make again, are left as they are.
+  static void keep_rebuildable(std::vector<BootEntry>& entries, const std::vector<Command>& commands) {
+    const auto gone = [&](const BootEntry& entry) {
+      return !entry.version.empty() && std::ranges::none_of(commands, [&](const Command& command) {
+        return command.argv[2] == entry.version;
+      });
+    };
+    if (!std::ranges::all_of(entries, gone)) std::erase_if(entries, gone);
+  }
+
   static std::vector<Command> add_commands(const FileReader& files) {
     std::vector<Command> commands;
     const auto versions = files.list("/lib/modules");

@@ -16,9 +16,9 @@ struct KernelParameterSpec {
   std::vector<std::string> values;
 };
 
-/// Facts: subject "kernel_parameter/<key with _>", state the values joined by "|" (empty for a key alone),
-/// "absent", or "not off" (present with another last value than off, or absent); true when on the running
-/// command line.
+/// Facts: subject "kernel_parameter/<key with _>", state the values joined by "|" (empty for a key alone), a
+/// part of the last value between commas, "absent", or "not off" (present with another last value than off,
+/// or absent); true when on the running command line.
 [[nodiscard]] std::unique_ptr<Kind> make_kernel_parameters(std::vector<KernelParameterSpec> spec);
 
 }  // namespace gpuhost

@@ -36,6 +36,14 @@ std::string_view take_run(std::string_view& text) {
   return run;
 }
 
+/// Entries of firmware tools and of other systems have `efi` in place of a kernel, and no command line.
+bool boots_linux(std::string_view text) {
+  return std::ranges::none_of(lines(text), [](std::string_view line) {
+    const auto parts = words(line);
+    return !parts.empty() && (parts.front() == "efi" || parts.front() == "uki");
+  });
+}
+
 }  // namespace
 
 bool newer_version(std::string_view a, std::string_view b) {
@@ -71,6 +79,7 @@ BootEntry parse_loader_entry(std::string_view text,
     const auto key_end = std::min(content.find_first_of(" \t"), content.size());
     const auto key = content.substr(0, key_end);
     if (key == "title") entry.title = trim(content.substr(key_end));
+    if (key == "version") entry.version = trim(content.substr(key_end));
     if (key == "options") options += std::string(content.substr(key_end)) + " ";
   }
   // Only GRUB's entries have variables; all others keep their spelling, quoted blanks included.
@@ -90,6 +99,7 @@ Result<std::vector<BootEntry>> read_loader_entries(
   for (const auto& name : *names) {
     const auto text = files.read(directory + "/" + name);
     if (!text) return std::unexpected(text.error());
+    if (!boots_linux(*text)) continue;
     entries.push_back(parse_loader_entry(*text, variables));
     if (entries.back().title.empty()) entries.back().title = name;
   }

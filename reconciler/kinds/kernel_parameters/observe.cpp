@@ -22,7 +22,11 @@ std::string joined(const Occurrences& values) {
 bool state_holds(std::string_view state, const Occurrences& values) {
   if (state == "absent") return values.empty();
   if (state == "not off") return values.empty() || values.back() != "off";
-  return !values.empty() && joined(values) == state;
+  if (values.empty()) return false;
+  if (joined(values) == state) return true;
+  if (state.empty()) return false;
+  const auto parts = split(values.back().value_or(""), ',');
+  return std::ranges::find(parts, state) != parts.end();
 }
 
 Json describe_boot(const BootSetup& boot) {

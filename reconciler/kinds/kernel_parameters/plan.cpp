@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "kinds/kernel_arguments.hpp"
 #include "kinds/kernel_parameters/kind.hpp"
 #include "kinds/observed_json.hpp"
 
@@ -46,7 +47,14 @@ std::vector<Fact> facts_of(std::string_view key, const Occurrences& values) {
   for (const auto& value : values) parts.push_back(value.value_or(""));
   std::vector<Fact> facts{{subject, values.empty() ? "absent" : join(parts, "|")}};
   if (values.empty() || values.back() != "off") facts.push_back({subject, "not off"});
+  if (values.empty() || !values.back() || !values.back()->contains(',')) return facts;
+  for (const auto part : split(*values.back(), ','))
+    if (!part.empty()) facts.push_back({subject, std::string(part)});
   return facts;
+}
+
+bool has(const Occurrences& values, const std::optional<std::string>& value) {
+  return std::ranges::find(values, value) != values.end();
 }
 
 std::string with_advice(const Error& error) {
@@ -71,6 +79,7 @@ class Comparison {
   [[nodiscard]] Occurrences next_boot(std::string_view key) const;
   [[nodiscard]] Json observed(std::string_view key) const;
   [[nodiscard]] std::string differing_entries(std::string_view key) const;
+  [[nodiscard]] bool any_line_has(std::string_view key, const Occurrences& values) const;
   void compare(const KernelParameterSpec& spec, Finding& finding);
   void change(const ParameterChange& wanted, const Occurrences& next, Step step);
   [[nodiscard]] Step step_for(const char* verb, const ParameterChange& wanted, const Occurrences& next) const;
@@ -82,6 +91,7 @@ class Comparison {
   [[nodiscard]] Step forget_step(const std::string& address, const ParameterChange& wanted,
                                  const Occurrences& values) const;
   [[nodiscard]] Step rebuild_step() const;
+  [[nodiscard]] std::vector<std::string> words_lost() const;
 
   const KernelParametersState& state_;
   const PlanInput& input_;
@@ -115,6 +125,12 @@ std::string Comparison::differing_entries(std::string_view key) const {
   for (const auto& entry : *state_.boot->entries)
     if (entry.command_line.of(key) != next_boot(key)) titles.push_back("'" + entry.title + "'");
   return titles.empty() ? "" : "other boot entries have other values: " + join(titles, ", ");
+}
+
+/// Precondition: the configuration is known.
+bool Comparison::any_line_has(std::string_view key, const Occurrences& values) const {
+  return std::ranges::any_of(state_.boot->configuration->lines,
+                             [&](const CommandLine& line) { return line.of(key) == values; });
 }
 
 void Comparison::desired(const KernelParameterSpec& spec) {
@@ -218,7 +234,13 @@ Occurrences Comparison::after_release(const std::string& key, const Occurrences&
 /// it goes when the kernel runs with them. Until then the key is still this document's, and each run says so.
 void Comparison::no_longer_desired(const std::string& address, const Ownership::Object& object) {
   const auto key = key_at(address);
-  if (!key || !state_.boot || unreadable()) return;
+  if (!key) return;
+  if (const auto error = state_.boot ? unreadable() : Error{ErrorKind::unsupported, no_loader}) {
+    proposal_.notes.push_back(
+        {Note::Severity::warning, address,
+         "the document no longer names it, and it cannot be given back: " + error->message, error->advice});
+    return;
+  }
   const ParameterChange wanted{*key, occurrences_from(object.before), true};
   const auto next = next_boot(*key);
   const auto expected = after_release(*key, wanted.values);
@@ -226,9 +248,12 @@ void Comparison::no_longer_desired(const std::string& address, const Ownership::
   const bool in_drop_in =
       configuration && configuration->drop_in && configuration->drop_in->find(*key) != nullptr;
   const bool configured_back = is_staged(*state_.boot, wanted);
+  // Staged and never built: the run failed between the two.
+  const bool in_lines =
+      configuration && !configuration->drop_in && any_line_has(*key, occurrences_from(object.applied));
   if (configured_back && next == expected) {
     wait_for_release(address, wanted, expected);
-  } else if (in_drop_in || configured_back || json_of(next) == object.applied) {
+  } else if (in_drop_in || in_lines || configured_back || json_of(next) == object.applied) {
     release(address, wanted, expected, object);
   } else {
     auto step = forget_step(address, wanted, next);
@@ -308,7 +333,29 @@ Step Comparison::rebuild_step() const {
   step.lanes = {lane};
   step.reason = ActionReason::prerequisite;
   if (!boot.rebuild_blocked.empty()) step.blocked_by.push_back(boot.rebuild_blocked);
+  if (const auto lost = words_lost(); !lost.empty())
+    step.blocked_by.push_back(fmt::format(
+        "it would make the entries without {}, which the configuration of {} lacks: add it there, or "
+        "make the entries anew by hand",
+        join(lost, " "), boot.loader));
   return step;
+}
+
+/// What the entries hold beside the managed keys and would not hold any more when they are made anew.
+std::vector<std::string> Comparison::words_lost() const {
+  const auto& boot = *state_.boot;
+  std::vector<std::string> lost;
+  if (!boot.entries_from_line || !boot.configuration || boot.configuration->lines.empty()) return lost;
+  const auto& line = boot.configuration->lines.front();
+  for (const auto& entry : *boot.entries)
+    for (const auto& argument : parse_kernel_arguments(entry.command_line.text())) {
+      const auto key = underscored(argument.key);
+      if (key == "initrd" || key == "systemd.machine_id" || to_build_.contains(key)) continue;
+      if (has(line.of(key), argument.value)) continue;
+      auto word = kernel_word(argument.key, argument.value);
+      if (std::ranges::find(lost, word) == lost.end()) lost.push_back(std::move(word));
+    }
+  return lost;
 }
 
 Proposal Comparison::finish() && {

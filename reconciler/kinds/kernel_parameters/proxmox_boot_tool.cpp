@@ -12,7 +12,8 @@ constexpr const char* command_line_path = "/etc/kernel/cmdline";
 
 /// The entries lie on EFI system partitions that are not mounted. So gpuhost remembers the command line of
 /// the last refresh it knows of; while it never staged anything, the configuration is taken to be what was
-/// refreshed.
+/// refreshed. A configuration that differs from it was changed by gpuhost and not refreshed yet, or by
+/// another hand, who may have refreshed: then the entries may be either.
 constexpr StateFile refreshed{"/var/lib/gpuhost/boot-loader.json", "command_line"};
 
 class ProxmoxBootTool final : public BootLoader {
@@ -30,9 +31,11 @@ class ProxmoxBootTool final : public BootLoader {
       setup.configuration = std::unexpected(configured.error());
     if (!known)
       setup.entries = std::unexpected(known.error());
-    else if (*known)
-      setup.entries->push_back({"all kernels", CommandLine(**known)});
-    else if (configured)
+    else if (*known) {
+      setup.entries->push_back({"as last refreshed", CommandLine(**known)});
+      if (configured && *configured != **known)
+        setup.entries->push_back({"as configured since", CommandLine(*configured)});
+    } else if (configured)
       setup.entries->push_back({"all kernels", CommandLine(*configured)});
     else
       setup.entries = std::unexpected(configured.error());
@@ -42,11 +45,14 @@ class ProxmoxBootTool final : public BootLoader {
   Result<void> stage(const ParameterChange& change, Host& host) const override {
     const auto known = refreshed.read(host.view.files);
     if (!known) return std::unexpected(known.error());
-    if (!*known) {
-      const auto configured = host.view.files.read(command_line_path);
-      if (!configured) return std::unexpected(configured.error());
-      if (auto written = refreshed.write(host.files, *configured); !written) return written;
-    }
+    const auto configured = host.view.files.read(command_line_path);
+    if (!configured) return std::unexpected(configured.error());
+    auto before = known->value_or(*configured);
+    // What another hand took out or changed since may be in the entries too: only a refresh can tell.
+    if (CommandLine(before).of(change.key) == change.values)
+      before = CommandLine(before).with(change.key, CommandLine(*configured).of(change.key)).text();
+    if (before != *known)
+      if (auto written = refreshed.write(host.files, before); !written) return written;
     return edit_command_line_file(host, command_line_path, change);
   }
 

@@ -22,7 +22,7 @@ Result<bool> Units::satisfied(const StepAction& action, const HostView& host) co
   const auto unit = host.units.state(unit_of(action));
   if (!unit) return std::unexpected(unit.error());
   if (action.verb == "start") return is_active(*unit);
-  if (action.verb == "stop") return !is_active(*unit);
+  if (action.verb == "stop") return is_inactive(*unit);
   if (action.verb == "enable") return is_enabled(*unit);
   return !is_enabled(*unit);
 }

@@ -40,6 +40,10 @@ bool is_active(const UnitState& unit) {
   return unit.active_state == "active" || unit.active_state == "reloading";
 }
 
+bool is_inactive(const UnitState& unit) {
+  return unit.active_state == "inactive" || unit.active_state == "failed";
+}
+
 bool is_enabled(const UnitState& unit) {
   return unit.unit_file_state == "enabled";
 }
@@ -75,7 +79,7 @@ std::optional<Truth> Units::holds_in(const Fact& fact, const UnitsState& state) 
   const auto found = state.units.find(fact.subject.substr(subject_prefix.size()));
   if (found == state.units.end()) return Truth::unknown("the unit was not looked at");
   if (!found->second) return Truth::unknown(found->second.error().message);
-  return Truth::of(is_active(*found->second) == (fact.state == "active"));
+  return Truth::of(fact.state == "active" ? is_active(*found->second) : is_inactive(*found->second));
 }
 
 std::string Units::advice(const Fact& fact) const {
@@ -88,7 +92,7 @@ std::vector<Offer> Units::offer_from(const Fact& fact, const UnitsState& state) 
   if (!fact.subject.starts_with(subject_prefix) || fact.state != "inactive") return {};
   const auto name = fact.subject.substr(subject_prefix.size());
   const auto found = state.units.find(name);
-  if (found == state.units.end() || !found->second || !is_active(*found->second)) return {};
+  if (found == state.units.end() || !found->second || is_inactive(*found->second)) return {};
   return {Offer{.needs = {}, .acquire = unit_step("stop", name), .release = unit_step("start", name)}};
 }
 

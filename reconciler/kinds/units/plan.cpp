@@ -4,6 +4,7 @@
 
 #include "kinds/observed_json.hpp"
 #include "kinds/units/kind.hpp"
+#include "kinds/units/unit_name.hpp"
 
 namespace gpuhost {
 
@@ -17,8 +18,12 @@ struct Field {
   [[nodiscard]] std::string address() const {
     return fmt::format("units[{}].{}", unit, runtime ? "state" : "enabled");
   }
+  /// A unit on its way up or down counts as up: it is not down yet.
   [[nodiscard]] bool value(const UnitState& seen) const {
-    return runtime ? is_active(seen) : is_enabled(seen);
+    return runtime ? !is_inactive(seen) : is_enabled(seen);
+  }
+  [[nodiscard]] bool holds(bool wanted, const UnitState& seen) const {
+    return runtime && wanted ? is_active(seen) : value(seen) == wanted;
   }
   [[nodiscard]] Json json(bool value) const {
     if (!runtime) return value;
@@ -45,6 +50,11 @@ std::string obstacle(const Field& field, bool wanted, const UnitState& seen) {
     return fmt::format("unit {} is {} and cannot be enabled: it has no [Install] section that would start it",
                        unit, seen.unit_file_state.empty() ? "without a unit file" : seen.unit_file_state);
   return {};
+}
+
+/// The record is a file too: nothing is done by it that a document could not ask for.
+bool may_be_managed(const std::string& unit) {
+  return unit_name::is_manageable(unit) && !unit_name::is_own(unit) && !unit_name::ends_the_system(unit);
 }
 
 Step step_for(const Field& field, bool wanted, const UnitState& seen) {
@@ -74,7 +84,11 @@ void compare(const Field& field, bool wanted, const UnitsState& state, Proposal&
     const bool now = field.value(*seen);
     finding.observed = field.json(now);
     if (field.runtime && seen->active_state == "failed") finding.reason = "the unit has failed";
-    if (now != wanted) {
+    if (field.runtime && !is_active(*seen) && !is_inactive(*seen)) {
+      finding.observed = seen->active_state;
+      finding.reason = "the unit is " + seen->active_state;
+    }
+    if (!field.holds(wanted, *seen)) {
       finding.verdict = Finding::Verdict::differs;
       auto step = step_for(field, wanted, *seen);
       step.claims = Claim{field.address(), field.json(now), field.json(wanted)};
@@ -91,7 +105,8 @@ void give_back(const Field& field, const Ownership::Object& object, const UnitsS
   if (!seen) return;
   const bool now = field.value(*seen);
   const bool before = field.runtime ? object.before == "active" : object.before == true;
-  const bool restores = field.json(now) == object.applied && now != before;
+  const bool restores = field.json(now) == object.applied && now != before && may_be_managed(field.unit) &&
+                        obstacle(field, before, *seen).empty();
   auto step = step_for(field, restores ? before : now, *seen);
   step.gives_back = field.address();
   step.reason = ActionReason::removed_from_desired;
