@@ -41,6 +41,21 @@ void give_debian_its_update_grub(FakeHost& host) {
 
 using Specs = std::vector<KernelParameterSpec>;
 
+TEST(KernelParameters, hugepages_beside_hugepagesz_are_blocked_since_their_order_is_not_kept) {
+  auto host = debian();
+  give_debian_its_update_grub(host);
+  const Ownership owned;
+  const Policy policy;
+  const auto blocks = [&](const std::string& size_key) {
+    auto kind = make_kernel_parameters(Specs{{"hugepages", true, {"16"}}, {size_key, true, {"1G"}}});
+    std::size_t count = 0;
+    for (const auto& step : plan(*kind, host, owned, policy).steps) count += step.blocked_by.size();
+    return count;
+  };
+  EXPECT_EQ(blocks("hugepagesz"), 1U);
+  EXPECT_EQ(blocks("default_hugepagesz"), 0U);
+}
+
 TEST(KernelParameters, are_staged_in_the_drop_in_then_built_then_wait_for_the_boot) {
   auto host = debian();
   give_debian_its_update_grub(host);

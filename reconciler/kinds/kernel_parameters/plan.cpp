@@ -363,6 +363,20 @@ Proposal Comparison::finish() && {
   return std::move(proposal_);
 }
 
+/// `hugepages` counts pages of the last `hugepagesz` before it
+/// (Documentation/admin-guide/kernel-parameters.txt), and no document says which of two keys comes first.
+void block_counts_of_unknown_size(const std::vector<KernelParameterSpec>& spec, std::vector<Step>& steps) {
+  const bool sized =
+      std::ranges::any_of(spec, [](const auto& one) { return one.present && one.key == "hugepagesz"; });
+  if (!sized) return;
+  for (auto& step : steps)
+    if (step.action.address == address_of("hugepages") && step.action.verb == KernelParameters::stage_verb)
+      step.blocked_by.push_back(
+          "hugepages counts pages of the hugepagesz before it, and the order of keys is not kept; give the "
+          "size as "
+          "default_hugepagesz");
+}
+
 }  // namespace
 
 Proposal KernelParameters::plan_from(const KernelParametersState& state, const PlanInput& input) const {
@@ -374,7 +388,9 @@ Proposal KernelParameters::plan_from(const KernelParametersState& state, const P
   }
   for (const auto& [address, object] : input.owned.of(input.document))
     if (std::ranges::find(named, address) == named.end()) comparison.no_longer_desired(address, object);
-  return std::move(comparison).finish();
+  auto proposal = std::move(comparison).finish();
+  block_counts_of_unknown_size(spec_, proposal.steps);
+  return proposal;
 }
 
 }  // namespace gpuhost
