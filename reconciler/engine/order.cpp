@@ -31,7 +31,7 @@ class Sorter {
     std::vector<Index> order;
     while (order.size() < drafts_.size()) {
       if (ready_.empty()) break_cycle();
-      const Index next = std::get<4>(*ready_.begin());
+      const Index next = std::get<5>(*ready_.begin());
       ready_.erase(ready_.begin());
       order.push_back(next);
       for (const auto follower : followers_[next]) settle(follower, next);
@@ -42,11 +42,12 @@ class Sorter {
   }
 
  private:
-  using Key = std::tuple<Index, Index, std::string, std::string, Index>;
+  using Key = std::tuple<Index, bool, Index, std::string, std::string, Index>;
 
   [[nodiscard]] Key key(Index i) const {
     const auto& draft = drafts_[i];
-    return {draft.phase, draft.rank, draft.step.action.address, draft.step.action.verb, i};
+    return {
+        draft.phase, draft.step.check_only, draft.rank, draft.step.action.address, draft.step.action.verb, i};
   }
 
   void settle(Index follower, Index done) {

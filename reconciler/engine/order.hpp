@@ -8,8 +8,9 @@
 
 namespace gpuhost {
 
-/// Puts the drafts into phases and a stable order: ties by phase, rank of the kind, address and verb. Steps
-/// on a cycle, and those that rest on it, come last, and those on it are blocked with the names along it.
+/// Puts the drafts into phases and a stable order: ties by phase, checks last, rank of the kind, address and
+/// verb. Steps on a cycle, and those that rest on it, come last, and those on it are blocked with the names
+/// along it.
 [[nodiscard]] std::vector<PlannedStep> in_order(std::vector<Draft> drafts,
                                                 const std::vector<Bracket>& brackets);
 

@@ -28,16 +28,21 @@ std::vector<std::string> action_counts(const PlanSummary& summary) {
 
 /// The steps that come after this one because they need it: "step 4", "steps 4, 5".
 std::string dependants(const Plan& plan, std::size_t step) {
-  std::vector<std::string> numbers;
+  std::vector<std::size_t> users;
   for (std::size_t i = 0; i < plan.steps.size(); ++i)
     if (plan.steps[i].releases != step &&
         std::ranges::find(plan.steps[i].after, step) != plan.steps[i].after.end())
-      numbers.push_back(std::to_string(i + 1));
-  if (numbers.empty()) return {};
-  return fmt::format("{} {}", numbers.size() == 1 ? "step" : "steps", join(numbers, ", "));
+      users.push_back(i);
+  return users.empty() ? std::string() : numbered(users);
 }
 
 }  // namespace
+
+std::string numbered(const std::vector<std::size_t>& steps) {
+  std::vector<std::string> numbers;
+  for (const auto index : steps) numbers.push_back(std::to_string(index + 1));
+  return fmt::format("{} {}", numbers.size() == 1 ? "step" : "steps", join(numbers, ", "));
+}
 
 PlanSummary summarise(const Plan& plan) {
   PlanSummary summary;
@@ -55,10 +60,13 @@ std::string summary_text(const Plan& plan) {
   auto counts = action_counts(summary);
   std::vector<std::string> parts{counts.empty() ? "nothing to do" : join(counts, ", ")};
   if (summary.blocked > 0) parts.push_back(fmt::format("{} blocked", summary.blocked));
+  if (const auto unknown = findings_with(plan, Finding::Verdict::unknown).size(); unknown > 0)
+    parts.push_back(fmt::format("{} unknown", counted(unknown, "field")));
   if (summary.reboots > 0) parts.push_back(counted(summary.reboots, "reboot"));
   if (!plan.steps.empty())
-    parts.push_back(fmt::format("most disruption: {} (policy allows {})", to_string(summary.disruption),
-                                to_string(plan.allowed)));
+    parts.push_back(fmt::format("most disruption{}: {} (policy allows {})",
+                                summary.reboots > 0 ? " beside the reboot" : "",
+                                to_string(summary.disruption), to_string(plan.allowed)));
   return join(parts, "; ");
 }
 
@@ -85,6 +93,8 @@ std::string reason_text(const Plan& plan, std::size_t step) {
         why = fmt::format("undoes step {}", *planned.releases + 1);
       else if (const auto users = dependants(plan, step); !users.empty())
         why += " of " + users;
+      else if (!planned.after.empty())
+        why = "completes " + numbered(planned.after);
       break;
   }
   if (!planned.step.explanation.empty()) why += "; " + escape_for_terminal(planned.step.explanation);

@@ -22,6 +22,9 @@ struct PlanSummary {
 /// "2 to create, 1 to update; 1 reboot; most disruption: none (policy allows none)". Never empty.
 [[nodiscard]] std::string summary_text(const Plan& plan);
 
+/// "steps 1, 4", "step 2": as a reader counts them, for indices into Plan::steps.
+[[nodiscard]] std::string numbered(const std::vector<std::size_t>& steps);
+
 /// "3 steps", "1 step".
 [[nodiscard]] std::string counted(std::size_t count, std::string_view noun);
 

@@ -76,10 +76,14 @@ class PlanText {
 
   void barrier() {
     text_ += "\n";
-    line(style_.yellow("  ---- reboot ----"));
-    line(plan_.allowed >= Disruption::reboot
-             ? "  apply --reboot restarts the host here; without it, apply stops here and exits with 3"
-             : "  apply stops here and exits with 3: the policy does not let gpuhost restart the host");
+    line(style_.yellow("  ---- reboot: everything that runs on this host stops, its VMs included ----"));
+    line(plan_.allowed >= Disruption::reboot ? "  With apply --reboot the host restarts here. Without it, "
+                                               "apply ends here with exit code 3, which is no"
+                                             : "  The policy does not let gpuhost restart the host: apply "
+                                               "ends here with exit code 3, which is no");
+    line(
+        "  failure: what is staged holds from the next boot on, whoever causes it. Apply again after it to "
+        "finish.");
   }
 
   [[nodiscard]] std::string sign(const Step& step) const {
@@ -113,7 +117,7 @@ class PlanText {
     for (auto& field : changed_fields(step.before, step.after))
       rows.push_back({field.label.empty() ? "value" : std::move(field.label), std::move(field.text)});
     rows.push_back({"why", reason_text(plan_, index)});
-    if (!planned.after.empty()) rows.push_back({"order", after_text(planned.after)});
+    if (!planned.after.empty()) rows.push_back({"order", "after " + numbered(planned.after)});
     if (auto disturbed = disruption_text(step); !disturbed.empty())
       rows.push_back({"disturbs", std::move(disturbed), true});
     if (step.reversible == Reversible::none) rows.push_back({"undo", "cannot be undone"});
@@ -122,12 +126,6 @@ class PlanText {
     if (step.provisional) rows.push_back({"provisional", provisional_text(step)});
     for (const auto& reason : step.blocked_by) rows.push_back({"blocked", escape_for_terminal(reason), true});
     return rows;
-  }
-
-  [[nodiscard]] static std::string after_text(const std::vector<std::size_t>& after) {
-    std::vector<std::string> numbers;
-    for (const auto index : after) numbers.push_back(std::to_string(index + 1));
-    return fmt::format("after {} {}", numbers.size() == 1 ? "step" : "steps", join(numbers, ", "));
   }
 
   [[nodiscard]] static std::string provisional_text(const Step& step) {
@@ -206,7 +204,9 @@ class PlanText {
   void last_line() {
     text_ += "\n";
     if (!plan_.applyable())
-      line(style_.red("Not applyable: nothing is done until what blocks it is out of the way."));
+      line(
+          style_.red("Not applyable: no step will run, not even one that is not blocked, until what blocks "
+                     "it is out of the way."));
     line(style_.bold(fmt::format("Plan: {}.", summary_text(plan_))));
   }
 

@@ -42,8 +42,9 @@ Phase 1 of 2, now:
        why:   undoes step 2
        order: after steps 2, 3
 
-  ---- reboot ----
-  apply stops here and exits with 3: the policy does not let gpuhost restart the host
+  ---- reboot: everything that runs on this host stops, its VMs included ----
+  The policy does not let gpuhost restart the host: apply ends here with exit code 3, which is no
+  failure: what is staged holds from the next boot on, whoever causes it. Apply again after it to finish.
 
 Phase 2 of 2, after the reboot:
 
@@ -71,8 +72,8 @@ Notes:
 
 Left as it is, since the document does not name it: 2 objects (-v lists them)
 
-Not applyable: nothing is done until what blocks it is out of the way.
-Plan: 1 to update, 1 to load, 1 to start, 1 to stop, 1 to unload; 1 blocked; 1 reboot; most disruption: stop-units (policy allows stop-units).
+Not applyable: no step will run, not even one that is not blocked, until what blocks it is out of the way.
+Plan: 1 to update, 1 to load, 1 to start, 1 to stop, 1 to unload; 1 blocked; 1 field unknown; 1 reboot; most disruption beside the reboot: stop-units (policy allows stop-units).
 )text");
 }
 
@@ -176,7 +177,7 @@ TEST(PlanMarkdown, ShowsEveryStepInATableOfItsPhase) {
   EXPECT_EQ(plan_markdown(example_plan()),
             R"md(### gpuhost plan: kvm-gpu-07 on kvm-gpu-07 (kernel 6.1.0-25-amd64)
 
-**Not applyable: 1 to update, 1 to load, 1 to start, 1 to stop, 1 to unload; 1 blocked; 1 reboot; most disruption: stop-units (policy allows stop-units).**
+**Not applyable: 1 to update, 1 to load, 1 to start, 1 to stop, 1 to unload; 1 blocked; 1 field unknown; 1 reboot; most disruption beside the reboot: stop-units (policy allows stop-units).**
 
 #### Phase 1: now
 
@@ -219,7 +220,7 @@ TEST(PlanDot, DrawsPhasesOrderAndTheReboot) {
   EXPECT_EQ(plan_dot(example_plan()), R"dot(digraph plan {
   rankdir=TB;
   node [shape=box];
-  label="kvm-gpu-07: 1 to update, 1 to load, 1 to start, 1 to stop, 1 to unload; 1 blocked; 1 reboot; most disruption: stop-units (policy allows stop-units)";
+  label="kvm-gpu-07: 1 to update, 1 to load, 1 to start, 1 to stop, 1 to unload; 1 blocked; 1 field unknown; 1 reboot; most disruption beside the reboot: stop-units (policy allows stop-units)";
   subgraph cluster_1 {
     label="phase 1";
     "s1" [label="1. set kernel parameter intel_iommu=on"];

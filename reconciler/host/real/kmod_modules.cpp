@@ -154,7 +154,8 @@ Result<std::map<std::string, LoadedModule>> KmodModules::loaded() const {
   if (text) return parse_proc_modules(*text);
   if (text.error().kind == ErrorKind::not_found)
     return fail(ErrorKind::unsupported,
-                "the running kernel has no support for modules (there is no /proc/modules)");
+                "the running kernel has no support for modules (there is no /proc/modules)",
+                "boot a kernel with module support, or take the module out of the document");
   return std::unexpected(text.error());
 }
 

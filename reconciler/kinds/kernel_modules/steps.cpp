@@ -14,7 +14,10 @@ constexpr const char* boot_list_lane = "modules-load.d";
 
 Json json_of(const OwnModprobeFile::Entry& entry) {
   if (entry.empty()) return nullptr;
-  return {{"blocked", entry.blocked}, {"options", entry.options}};
+  Json shown = Json::object();
+  if (entry.blocked) shown["loading"] = "blocked";
+  if (!entry.options.empty()) shown["options"] = entry.options;
+  return shown;
 }
 
 /// "options a=1 b=2", "block", or both.

@@ -154,6 +154,7 @@ void Comparison::compare(const KernelParameterSpec& spec, Finding& finding) {
     finding.reason = no_loader;
     if (runs) return;
     auto step = step_for(KernelParameters::stage_verb, wanted, {});
+    step.before["next_boot"] = "unknown";
     step.blocked_by.push_back(no_loader);
     proposal_.steps.push_back(std::move(step));
     return;
