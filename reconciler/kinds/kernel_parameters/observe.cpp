@@ -25,7 +25,8 @@ bool state_holds(std::string_view state, const Occurrences& values) {
   if (values.empty()) return false;
   if (joined(values) == state) return true;
   if (state.empty()) return false;
-  const auto parts = split(values.back().value_or(""), ',');
+  const std::string last = values.back().value_or("");
+  const auto parts = split(last, ',');
   return std::ranges::find(parts, state) != parts.end();
 }
 
