@@ -64,7 +64,7 @@ std::string with_advice(const Error& error) {
 /// Goes through the keys and gathers what a proposal needs.
 class Comparison {
  public:
-  Comparison(const KernelParametersState& state, const PlanInput& input) : state_(state), input_(input) {}
+  explicit Comparison(const KernelParametersState& state) : state_(state) {}
 
   void desired(const KernelParameterSpec& spec);
   void no_longer_desired(const std::string& address, const Ownership::Object& object);
@@ -94,7 +94,6 @@ class Comparison {
   [[nodiscard]] std::vector<std::string> words_lost() const;
 
   const KernelParametersState& state_;
-  const PlanInput& input_;
   Proposal proposal_;
   std::map<std::string, Occurrences> to_build_;  // what the entries are to become
   std::vector<Fact> staged_now_;
@@ -381,7 +380,7 @@ void block_counts_of_unknown_size(const std::vector<KernelParameterSpec>& spec, 
 }  // namespace
 
 Proposal KernelParameters::plan_from(const KernelParametersState& state, const PlanInput& input) const {
-  Comparison comparison(state, input);
+  Comparison comparison(state);
   std::vector<std::string> named;
   for (const auto& spec : spec_) {
     named.push_back(address_of(spec.key));
