@@ -138,7 +138,7 @@ class CommandLine(CommandTest):
             with self.subTest(arguments=arguments):
                 done, trace = self.traced(*arguments)
                 self.assertEqual(done, code)
-                for probed in ('"/proc/cmdline', '"/sys', '"/etc/machine-id', '"/run/gpuhost', "cmdline\""):
+                for probed in ('"/proc/cmdline', '"/sys', '"/etc/machine-id', '"/run/gpuhost', '"/etc/kernel/cmdline'):
                     self.assertNotIn(probed, trace)
 
 
