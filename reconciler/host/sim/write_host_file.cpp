@@ -76,7 +76,7 @@ Node entry_node(const HostFile::Text& text) {
   } else {
     add(node, "text", raw(text.content));
   }
-  if (text.mode != 0644) add(node, "mode", raw(fmt::format("0{:o}", text.mode)));
+  if (text.mode != 0644) add(node, "mode", raw(fmt::format("{:04o}", text.mode)));
   return node;
 }
 
