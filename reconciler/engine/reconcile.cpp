@@ -82,6 +82,8 @@ class Run {
       if (auto went = rounds_of_phase(); !went) return fail(std::move(went));
       if (ended_) return std::move(report_);
       if (!report_.last.reboot_required()) return finish(RunReport::Result::converged);
+      const auto* interrupted = options_.executor.interrupted;
+      if (interrupted != nullptr && interrupted->load()) return finish(RunReport::Result::interrupted);
       const bool now =
           options_.reboot && desired_.policy.disruption >= Disruption::reboot && reboots_left > 0;
       reporter_.barrier(report_.last, now);

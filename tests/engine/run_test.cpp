@@ -231,6 +231,30 @@ TEST(Run, AnInterruptKeepsTheHostFromRebooting) {
   EXPECT_EQ(reboots, 0);
 }
 
+TEST(Run, AnInterruptBetweenTheLastStepAndTheRebootIsHeard) {
+  struct InterruptedWhileLookingAgain final : ReportLog {
+    std::atomic<bool> interrupted = false;
+    void planned(const Plan&, unsigned round) override { interrupted = interrupted || round == 2; }
+  };
+  ToyBench bench;
+  bench.desired.policy.disruption = Disruption::reboot;
+  stage_and_use(bench);
+  InterruptedWhileLookingAgain reporter;
+  int reboots = 0;
+  const Plan approved = bench.plan();
+  auto host = bench.host.host();
+  const auto report = reconcile(bench.desired, approved, host, reporter,
+                                {.executor = {.workers = 1, .interrupted = &reporter.interrupted},
+                                 .reboot = [&]() -> Result<void> {
+                                   ++reboots;
+                                   return {};
+                                 },
+                                 .resumes = true});
+  ASSERT_TRUE(report.has_value());
+  EXPECT_EQ(reboots, 0);
+  EXPECT_EQ(report->result, RunReport::Result::interrupted);
+}
+
 TEST(Run, RebootsNoMoreOftenThanThePlanShowed) {
   ToyBench bench;
   bench.desired.policy.disruption = Disruption::reboot;

@@ -139,7 +139,7 @@ class ToyKind final : public Kind {
 };
 
 /// Notes what a run reports.
-class ReportLog final : public Reporter {
+class ReportLog : public Reporter {
  public:
   std::vector<std::string> lines;
   void planned(const Plan& plan, unsigned round) override {
