@@ -15,6 +15,10 @@ struct Uuid {
 
   /// 8-4-4-4-12 hexadecimal digits, letters in either case.
   [[nodiscard]] static std::optional<Uuid> parse(std::string_view text);
+  /// 32 hexadecimal digits without dashes, as in /etc/machine-id.
+  [[nodiscard]] static std::optional<Uuid> from_machine_id(std::string_view text);
+  /// Version 5: the same for the same space and name, on every machine. Source: RFC 9562, section 5.5.
+  [[nodiscard]] static Uuid from_name(const Uuid& space, std::string_view name);
   /// Lower case.
   [[nodiscard]] std::string to_string() const;
   auto operator<=>(const Uuid&) const = default;

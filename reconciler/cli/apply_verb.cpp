@@ -57,6 +57,7 @@ RunOptions run_options(const Options& options, Target& target, const InterruptWa
 ExitCode code_of(const RunReport& report, const Options& options, const InterruptWatch& watch) {
   switch (report.result) {
     case RunReport::Result::converged:
+    case RunReport::Result::degraded:
       return code_of_unknown(report.last);
     case RunReport::Result::reboot_required:
       return ExitCode::reboot_needed;

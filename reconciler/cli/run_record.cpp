@@ -23,8 +23,9 @@ bool tells_the_same(const Json& known, const Json& fresh) {
 Result<void> write_status(const RunReport& report, Host& host) {
   const auto fresh = status_json(report, host.view.clock.utc_now());
   const auto known = read_status(host.view.files);
-  const bool idle = !report.changed && (report.result == RunReport::Result::converged ||
-                                        report.result == RunReport::Result::reboot_required);
+  using enum RunReport::Result;
+  const bool idle = !report.changed && (report.result == converged || report.result == degraded ||
+                                        report.result == reboot_required);
   if (idle && known && (known->is_null() || tells_the_same(*known, fresh))) return {};
   return host.files.replace(status_path, json_text(fresh));
 }

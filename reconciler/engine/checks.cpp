@@ -74,8 +74,8 @@ void check_owners(Plan& plan, const Ownership& owned) {
   for (const auto& planned : plan.steps)
     if (planned.step.claims) claimed.insert(planned.step.claims->address);
   for (const auto& finding : plan.findings)
-    if (const auto other = owned.other_owner(plan.document, finding.address);
-        other && !claimed.contains(finding.address))
+    if (const auto other = owned.other_owner(plan.document, finding.owned_as());
+        other && !claimed.contains(finding.owned_as()))
       plan.notes.push_back({Note::Severity::error, finding.address,
                             fmt::format("belongs to document '{}'", *other),
                             "take it out of one of the two documents"});
@@ -111,7 +111,7 @@ std::vector<Drift> drift_of(const std::vector<Finding>& findings, const std::str
   std::vector<Drift> drift;
   for (const auto& finding : findings) {
     if (finding.verdict == Finding::Verdict::unknown) continue;
-    const auto* object = owned.find(document, finding.address);
+    const auto* object = owned.find(document, finding.owned_as());
     if (object && differ(object->applied, configured(finding.observed)))
       drift.push_back({finding.address, object->applied, configured(finding.observed)});
   }

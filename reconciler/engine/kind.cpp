@@ -33,7 +33,10 @@ std::string_view to_string(Finding::Verdict verdict) {
 std::optional<Truth> Kind::holds(const Fact&, const Observation&) const {
   return std::nullopt;
 }
-std::vector<Offer> Kind::offer(const Fact&, const Observation&) const {
+std::vector<Offer> Kind::offer(const Fact&, const Observation&, const PlanInput&) const {
+  return {};
+}
+Result<void> Kind::remember(const Observation&, Host&) const {
   return {};
 }
 std::string Kind::advice(const Fact&) const {

@@ -31,6 +31,11 @@ struct Finding {
   std::string reason = {};  ///< for unknown: why, and what to do; else a remark
   /// For unknown: it would be readable with more permission (verify then ends with 77, else with 69).
   bool permission = false;
+  /// What ownership knows the field by, where that is not its address: a GPU's PCI address in place of the
+  /// name that the document gives it.
+  std::string object = {};
+
+  [[nodiscard]] const std::string& owned_as() const { return object.empty() ? address : object; }
 };
 
 [[nodiscard]] std::string_view to_string(Finding::Verdict verdict);
@@ -50,6 +55,17 @@ struct Unmanaged {
   std::string note;
 };
 
+/// Something that stays so after all steps are done, and that `status` shows.
+struct Condition {
+  enum class Type {
+    degraded,               ///< a part of what the document names is left out, as the document allows
+    pending_guest_restart,  ///< a running guest has what the document says from its next start on
+  };
+  Type type = Type::degraded;
+  std::string address;
+  std::string message;
+};
+
 /// What one kind says about one round.
 struct Proposal {
   std::vector<Step> steps;
@@ -58,6 +74,7 @@ struct Proposal {
   std::vector<Note> notes;
   /// Staged by an earlier run: what needs one of these lies in the next phase, and no step provides it.
   std::vector<Fact> true_at_next_boot = {};
+  std::vector<Condition> conditions = {};
 };
 
 /// One way to make a wanted fact true for as long as somebody needs it.
@@ -102,7 +119,8 @@ class Kind {
   [[nodiscard]] virtual std::optional<Truth> holds(const Fact& fact, const Observation& seen) const;
 
   /// Ways to make a fact true that no step provides; none if it is not this kind's.
-  [[nodiscard]] virtual std::vector<Offer> offer(const Fact& fact, const Observation& seen) const;
+  [[nodiscard]] virtual std::vector<Offer> offer(const Fact& fact, const Observation& seen,
+                                                 const PlanInput& input) const;
 
   /// What to tell the user who needs a fact of this kind that nothing provides; empty if there is nothing to
   /// say.
@@ -113,6 +131,10 @@ class Kind {
 
   /// Does it. Must be safe to run again after a crash. The executor reads back with satisfied().
   virtual Result<void> run(const StepAction& action, Host& host) const = 0;
+
+  /// Writes down what was seen and will not be visible for ever, such as which GPU has which UUID. Called
+  /// once, before the first step of a run. Writes nothing that is on record already.
+  virtual Result<void> remember(const Observation& seen, Host& host) const;
 };
 
 /// Spares a kind the cast from Observation to its own State. `State` has `Json describe() const`.
@@ -128,8 +150,12 @@ class KindOver : public Kind {
   [[nodiscard]] std::optional<Truth> holds(const Fact& fact, const Observation& seen) const final {
     return holds_in(fact, state_of(seen));
   }
-  [[nodiscard]] std::vector<Offer> offer(const Fact& fact, const Observation& seen) const final {
-    return offer_from(fact, state_of(seen));
+  [[nodiscard]] std::vector<Offer> offer(const Fact& fact, const Observation& seen,
+                                         const PlanInput& input) const final {
+    return offer_from(fact, state_of(seen), input);
+  }
+  Result<void> remember(const Observation& seen, Host& host) const final {
+    return remember_from(state_of(seen), host);
   }
 
  protected:
@@ -138,7 +164,10 @@ class KindOver : public Kind {
   [[nodiscard]] virtual std::optional<Truth> holds_in(const Fact&, const State&) const {
     return std::nullopt;
   }
-  [[nodiscard]] virtual std::vector<Offer> offer_from(const Fact&, const State&) const { return {}; }
+  [[nodiscard]] virtual std::vector<Offer> offer_from(const Fact&, const State&, const PlanInput&) const {
+    return {};
+  }
+  virtual Result<void> remember_from(const State&, Host&) const { return {}; }
 
  private:
   struct Seen final : Observation {

@@ -129,7 +129,7 @@ std::optional<Linker::Way> Linker::best_way(const Fact& need, std::set<Fact> ask
   std::optional<Way> best;
   Cost best_cost;
   for (std::size_t rank = 0; rank < kinds_.size(); ++rank)
-    for (auto& offer : kinds_[rank]->offer(need, *seen_[rank])) {
+    for (auto& offer : kinds_[rank]->offer(need, *seen_[rank], input_)) {
       const auto price = cost(offer, asked);
       if (!price || (best && *price >= best_cost)) continue;
       best = Way{.offer = std::move(offer), .rank = rank};

@@ -32,7 +32,8 @@ struct Bracket {
 /// teardown < end < provide < build for what holds now, provide < use < end for what holds only in between.
 class Linker {
  public:
-  Linker(const Kinds& kinds, const Observations& seen) : kinds_(kinds), seen_(seen) {}
+  Linker(const Kinds& kinds, const Observations& seen, const PlanInput& input)
+      : kinds_(kinds), seen_(seen), input_(input) {}
 
   void add(Step step, std::size_t rank);
   /// Facts that an earlier run staged: true after the next boot.
@@ -77,6 +78,7 @@ class Linker {
 
   const Kinds& kinds_;
   const Observations& seen_;
+  const PlanInput& input_;
   std::vector<Draft> drafts_;
   std::vector<Bracket> brackets_;
   Index provided_by_;  ///< without the steps that open a bracket: only their users may rest on those

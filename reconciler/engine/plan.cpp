@@ -40,6 +40,11 @@ bool Plan::reboot_required() const {
   return std::ranges::any_of(phases, [](const Phase& phase) { return phase.reboot_after; });
 }
 
+bool Plan::degraded() const {
+  return std::ranges::any_of(conditions,
+                             [](const Condition& one) { return one.type == Condition::Type::degraded; });
+}
+
 std::string Plan::fingerprint() const {
   Json rests_on = Json::array();
   for (const auto& finding : findings)

@@ -56,6 +56,7 @@ struct Plan {
   std::vector<Drift> drift;
   std::vector<Unmanaged> unmanaged;
   std::vector<Note> notes;
+  std::vector<Condition> conditions;
   std::map<std::string, std::string>
       facts;  ///< what the order rests on: "module/nvidia loaded" to yes, no, unknown
   Disruption allowed = Disruption::none;  ///< policy.disruption in force
@@ -67,6 +68,8 @@ struct Plan {
   [[nodiscard]] bool empty() const;
   /// Something is staged, by this plan or an earlier run, that only a reboot makes true.
   [[nodiscard]] bool reboot_required() const;
+  /// Something that the document names is left out, as it allows.
+  [[nodiscard]] bool degraded() const;
   /// SHA-256 of the facts the plan rests on: what was observed of every field it names.
   [[nodiscard]] std::string fingerprint() const;
 };

@@ -28,7 +28,10 @@ void mark_pending(Plan& plan) {
 Observations observe_all(const Kinds& kinds, const HostView& host) {
   Observations seen;
   seen.reserve(kinds.size());
-  for (const auto& kind : kinds) seen.push_back(kind->observe(host));
+  RoundMemo memo;
+  HostView shared = host;
+  shared.memo = &memo;
+  for (const auto& kind : kinds) seen.push_back(kind->observe(shared));
   return seen;
 }
 
@@ -37,7 +40,7 @@ Plan make_plan(const Kinds& kinds, const Observations& seen, const PlanContext& 
   plan.allowed = context.policy.disruption;
   const PlanInput input{context.document, context.owned, context.policy, context.running};
 
-  Linker linker(kinds, seen);
+  Linker linker(kinds, seen, input);
   for (std::size_t rank = 0; rank < kinds.size(); ++rank) {
     auto proposal = kinds[rank]->plan(*seen[rank], input);
     for (auto& step : proposal.steps)
@@ -47,6 +50,7 @@ Plan make_plan(const Kinds& kinds, const Observations& seen, const PlanContext& 
     append(plan.findings, std::move(proposal.findings));
     append(plan.unmanaged, std::move(proposal.unmanaged));
     append(plan.notes, std::move(proposal.notes));
+    append(plan.conditions, std::move(proposal.conditions));
   }
   std::ranges::stable_sort(plan.findings, {}, &Finding::address);
   linker.link();

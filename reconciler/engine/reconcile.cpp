@@ -15,6 +15,8 @@ std::string_view to_string(RunReport::Result result) {
   switch (result) {
     case RunReport::Result::converged:
       return "converged";
+    case RunReport::Result::degraded:
+      return "degraded";
     case RunReport::Result::reboot_required:
       return "reboot_required";
     case RunReport::Result::refused:
@@ -29,11 +31,22 @@ std::string_view to_string(RunReport::Result result) {
 
 namespace {
 
-Result<Plan> look_and_plan(const Desired& desired, const HostView& host,
+struct Look {
+  Plan plan;
+  Observations seen;
+};
+
+Result<Look> look_and_plan(const Desired& desired, const HostView& host,
                            const std::vector<PlannedStep>& owed) {
   // One memory for the whole look, so that no file is read twice and all kinds see one state.
   const MemoFiles files(host.files);
-  const HostView view{files, host.modules, host.units, host.clock, host.running};
+  const HostView view{.files = files,
+                      .modules = host.modules,
+                      .units = host.units,
+                      .domains = host.domains,
+                      .processes = host.processes,
+                      .clock = host.clock,
+                      .running = host.running};
   auto owned = Ownership::load(files);
   if (!owned) return fail(std::move(owned));
   PlanContext context{.host = HostIdentity::read(files),
@@ -44,7 +57,9 @@ Result<Plan> look_and_plan(const Desired& desired, const HostView& host,
                       .running = host.running};
   std::ranges::transform(owed, std::back_inserter(context.owed),
                          [](const PlannedStep& release) { return release.step.action; });
-  return make_plan(desired.kinds, observe_all(desired.kinds, view), context);
+  auto seen = observe_all(desired.kinds, view);
+  auto plan = make_plan(desired.kinds, seen, context);
+  return Look{std::move(plan), std::move(seen)};
 }
 
 std::vector<std::string> blocks_of(const Plan& plan) {
@@ -81,7 +96,8 @@ class Run {
     for (auto reboots_left = barriers;; --reboots_left) {
       if (auto went = rounds_of_phase(); !went) return fail(std::move(went));
       if (ended_) return std::move(report_);
-      if (!report_.last.reboot_required()) return finish(RunReport::Result::converged);
+      if (!report_.last.reboot_required())
+        return finish(report_.last.degraded() ? RunReport::Result::degraded : RunReport::Result::converged);
       const auto* interrupted = options_.executor.interrupted;
       if (interrupted != nullptr && interrupted->load()) return finish(RunReport::Result::interrupted);
       const bool now =
@@ -102,16 +118,16 @@ class Run {
   Result<void> rounds_of_phase() {
     StepRunner runner(desired_.name, desired_.kinds, host_, owned_, reporter_);
     for (unsigned round = 1; round <= options_.round_limit; ++round) {
-      auto plan = look_and_plan(desired_, host_.view, owed_);
+      auto look = look_and_plan(desired_, host_.view, owed_);
       const bool first = report_.rounds++ == 0;
-      if (!plan && first) return fail(std::move(plan));
-      if (!plan) {
-        report_.errors.push_back(sentence(plan.error()));
+      if (!look && first) return fail(std::move(look));
+      if (!look) {
+        report_.errors.push_back(sentence(look.error()));
         return stop(runner, RunReport::Result::failed);
       }
-      if (first && !same_plan(*plan, approved_))
+      if (first && !same_plan(look->plan, approved_))
         return fail(ErrorKind::stale, "the host is no longer as it was planned for", "plan again");
-      report_.last = *std::move(plan);
+      report_.last = std::move(look->plan);
       reporter_.planned(report_.last, report_.rounds);
       if (!may_run(first))
         return stop(runner, first ? RunReport::Result::refused : RunReport::Result::failed);
@@ -119,6 +135,7 @@ class Run {
         settle_debts(runner);
         return {};
       }
+      if (first && !remember(look->seen)) return stop(runner, RunReport::Result::failed);
       if (!run_first_phase(runner)) return stop(runner, failure_);
     }
     report_.errors.push_back(fmt::format("the host is not as desired after {} rounds", options_.round_limit));
@@ -130,6 +147,16 @@ class Run {
     if (!first) std::ranges::move(bounds_.exceeded_by(report_.last, rebooted_), std::back_inserter(reasons));
     std::ranges::move(reasons, std::back_inserter(report_.errors));
     return reasons.empty();
+  }
+
+  /// Before anything is changed: a driver that is unloaded takes with it what it knew.
+  bool remember(const Observations& seen) {
+    for (std::size_t i = 0; i < seen.size(); ++i)
+      if (auto kept = desired_.kinds[i]->remember(*seen[i], host_); !kept) {
+        report_.errors.push_back(sentence(kept.error()));
+        return false;
+      }
+    return true;
   }
 
   bool run_first_phase(StepRunner& runner) {
@@ -166,9 +193,9 @@ class Run {
 
   /// What a step that failed has left behind is told by the host, not by the step.
   void look_again() {
-    auto plan = look_and_plan(desired_, host_.view, {});
-    report_.changed = !plan || plan->fingerprint() != approved_.fingerprint();
-    if (plan) report_.last = *std::move(plan);
+    auto look = look_and_plan(desired_, host_.view, {});
+    report_.changed = !look || look->plan.fingerprint() != approved_.fingerprint();
+    if (look) report_.last = std::move(look->plan);
   }
 
   RunReport finish(RunReport::Result result) {
@@ -194,7 +221,9 @@ class Run {
 }  // namespace
 
 Result<Plan> plan_once(const Desired& desired, const HostView& host) {
-  return look_and_plan(desired, host, {});
+  auto look = look_and_plan(desired, host, {});
+  if (!look) return fail(std::move(look));
+  return std::move(look->plan);
 }
 
 Result<RunReport> reconcile(const Desired& desired, const Plan& approved, Host& host, Reporter& reporter,

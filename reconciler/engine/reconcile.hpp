@@ -35,6 +35,7 @@ struct RunOptions {
 struct RunReport {
   enum class Result {
     converged,
+    degraded,  ///< converged, but for what the document allows to be missing
     reboot_required,
     refused,      ///< not applyable; nothing was done
     failed,       ///< a step failed; `held` says what holds

@@ -37,6 +37,8 @@ std::string verdict(const RunReport& report, const Style& style) {
   switch (report.result) {
     case RunReport::Result::converged:
       return converged(report, style);
+    case RunReport::Result::degraded:
+      return converged(report, style) + style.yellow(" Degraded: what is absent was left out.");
     case RunReport::Result::reboot_required:
       return style.yellow(done == 0 ? "Waiting for a reboot: what is staged becomes true with it."
                                     : fmt::format("Applied so far: {} done; a reboot is needed to finish.",

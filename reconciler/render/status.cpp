@@ -41,12 +41,28 @@ Json reboot_required(const Plan& plan) {
   return condition("RebootRequired", "True", "Staged", join(addresses, ", "));
 }
 
+/// "address: message" of each condition of a type.
+std::string said_of(const Plan& plan, Condition::Type type) {
+  std::vector<std::string> said;
+  for (const auto& one : plan.conditions)
+    if (one.type == type) said.push_back(fmt::format("{}: {}", one.address, one.message));
+  return join(said, "; ");
+}
+
 Json degraded(const RunReport& report) {
   if (report.result == RunReport::Result::failed)
     return condition("Degraded", "True", "RunFailed", join(report.errors, "; "));
   if (report.result == RunReport::Result::interrupted)
     return condition("Degraded", "True", "RunInterrupted", "the last run ended before it was done");
+  if (report.last.degraded())
+    return condition("Degraded", "True", "Absent", said_of(report.last, Condition::Type::degraded));
   return condition("Degraded", "False", "LastRunSucceeded", "");
+}
+
+Json pending_guest_restart(const Plan& plan) {
+  auto guests = said_of(plan, Condition::Type::pending_guest_restart);
+  if (guests.empty()) return condition("PendingGuestRestart", "False", "NothingPending", "");
+  return condition("PendingGuestRestart", "True", "NextStart", std::move(guests));
 }
 
 Json drifted(const Plan& plan) {
@@ -70,7 +86,7 @@ std::string condition_line(const Json& condition, const Style& style) {
   const bool good_when_true = type == "InSync";
   const bool good = status.starts_with(good_when_true ? "True" : "False");
   const auto message = field(condition, "message");
-  return fmt::format("  {:<15} {} {}{}{}\n", type, good ? style.green(status) : style.yellow(status),
+  return fmt::format("  {:<19} {} {}{}{}\n", type, good ? style.green(status) : style.yellow(status),
                      field(condition, "reason"), message.empty() ? "" : ": ", message);
 }
 
@@ -87,7 +103,8 @@ Json status_json(const RunReport& report, const std::string& ended) {
   return {{"format_version", 1},
           {"document", {{"name", plan.document}, {"sha256", plan.document_sha256}}},
           {"conditions",
-           {in_sync(plan), progressing(report), reboot_required(plan), degraded(report), drifted(plan)}},
+           {in_sync(plan), progressing(report), reboot_required(plan), degraded(report), drifted(plan),
+            pending_guest_restart(plan)}},
           {"reboot_required", reboot_json(plan)},
           {"last_run",
            {{"verb", "apply"},

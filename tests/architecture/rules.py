@@ -19,9 +19,9 @@ MAY_USE = {
     "document": {"base"},
     "host": {"base"},
     "host/real": {"base", "host"},
-    "host/sim": {"base", "host", "document"},
+    "host/sim": {"base", "host", "document", "catalog"},
     "catalog": {"base"},
-    "inventory": {"base", "host"},
+    "inventory": {"base", "host", "catalog"},
     "engine": {"base", "host"},
     "kinds/*": {"base", "catalog", "document", "engine", "host", "inventory", "kinds"},
     "kinds": {"base", "catalog", "document", "engine", "host", "inventory", "kinds/*"},
@@ -40,10 +40,10 @@ LIBRARIES = [
     (r"libkmod\.h", "PkgConfig::LIBKMOD", "host/real"),
     (r"nvml\.h", None, "host/real"),
     (r"libvirt/", "PkgConfig::LIBVIRT", "host/real"),
-    (r"pugixml\.hpp", "pugixml::pugixml", "host/real"),
+    (r"pugixml\.hpp", "pugixml::pugixml", "host"),
     (r"CLI/", "CLI11::CLI11", "cli"),
     (r"spdlog/", "spdlog::spdlog", "cli"),
-    (r"(sha2|sha256|md5)\.h", "PkgConfig::LIBMD", "base"),
+    (r"(sha1|sha2|sha256|md5)\.h", "PkgConfig::LIBMD", "base"),
 ]
 
 # Headers of the operating system, and where they are needed: everywhere else the host is reached through the ports.
@@ -55,9 +55,9 @@ PRINTING = re.compile(r"\b(v?f?printf|v?dprintf|puts|putchar|fputs|perror|v?sysl
                       r"\bstd::(cout|cerr|clog|print|println)\b|\bfmt::print|\bspdlog::")
 SHELL = re.compile(r"\b(system|popen)\s*\(")
 SLEEP = re.compile(r"\b(sleep|usleep|nanosleep|sleep_for|sleep_until)\s*\(")
-WRITERS = re.compile(r"\b(FileWriter|ModuleWriter|UnitWriter|DomainWriter|NodeDeviceWriter|CommandRunner)\b|"
+WRITERS = re.compile(r"\b(FileWriter|ModuleWriter|UnitWriter|DomainWriter|CommandRunner|Waiter)\b|"
                      r"\bHost\s*[&*]")
-READERS = re.compile(r"\b(HostView|FileReader|ModuleReader|UnitReader|DomainReader|NodeDeviceReader|Clock)\b")
+READERS = re.compile(r"\b(HostView|FileReader|ModuleReader|UnitReader|DomainReader|ProcessReader|Clock)\b")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 COMMENT_OR_LITERAL = re.compile(r'//[^\n]*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'',

@@ -76,7 +76,8 @@ class ToyKind final : public Kind {
     if (!fact.subject.starts_with(name_ + "/")) return std::nullopt;
     return Truth::of(facts_of(seen).contains(fact));
   }
-  [[nodiscard]] std::vector<Offer> offer(const Fact& fact, const Observation&) const override {
+  [[nodiscard]] std::vector<Offer> offer(const Fact& fact, const Observation&,
+                                         const PlanInput&) const override {
     auto made = offers(fact);
     for (auto& offer : made) {
       if (offer.acquire) offer.acquire = own(*offer.acquire);

@@ -18,6 +18,10 @@ class FakeHost final : public FileReader,
                        public UnitReader,
                        public UnitWriter,
                        public CommandRunner,
+                       public DomainReader,
+                       public DomainWriter,
+                       public ProcessReader,
+                       public Waiter,
                        public Clock {
  public:
   std::map<std::string, std::string> files;
@@ -34,8 +38,68 @@ class FakeHost final : public FileReader,
   unsigned writes = 0;
   bool running = true;
 
-  [[nodiscard]] HostView view() const { return {*this, *this, *this, *this, running}; }
-  [[nodiscard]] Host host() { return {view(), *this, *this, *this, *this}; }
+  /// By name, whatever the connection. Nothing: libvirt cannot be reached.
+  std::optional<std::map<std::string, Domain>> guests;
+  std::vector<std::string> guest_calls;  ///< "define train-01", "shut_down train-01 180"
+  std::function<Result<void>(const std::string&)> on_guest_call = [](const std::string&) {
+    return Result<void>{};
+  };
+  std::vector<Process> device_holders;
+  std::optional<Error> processes_error;
+
+  [[nodiscard]] HostView view() const { return {*this, *this, *this, *this, *this, *this, running}; }
+  [[nodiscard]] Host host() { return {view(), *this, *this, *this, *this, *this, *this}; }
+
+  Result<std::vector<Domain>> domains(const std::string&) const override {
+    if (!guests) return fail(ErrorKind::unavailable, "libvirt cannot be reached");
+    std::vector<Domain> all;
+    for (const auto& [name, domain] : *guests) all.push_back(domain);
+    return all;
+  }
+  Result<Domain> domain(const std::string&, const std::string& name) const override {
+    if (!guests) return fail(ErrorKind::unavailable, "libvirt cannot be reached");
+    if (const auto found = guests->find(name); found != guests->end()) return found->second;
+    return fail(ErrorKind::not_found, "no domain " + name);
+  }
+  Result<void> define(const std::string&, const std::string& xml) override {
+    const auto begin = xml.find("<name>") + 6;
+    const auto name = xml.substr(begin, xml.find("</name>") - begin);
+    return guest(name, "define " + name, [&](Domain& domain) { domain.definition = xml; });
+  }
+  Result<void> start(const std::string&, const std::string& name) override {
+    return guest(name, "start " + name, [](Domain& domain) {
+      domain.running = true;
+      domain.live = domain.definition;
+    });
+  }
+  Result<void> shut_down(const std::string&, const std::string& name, std::chrono::seconds limit) override {
+    return guest(name, "shut_down " + name + " " + std::to_string(limit.count()), &FakeHost::turn_off);
+  }
+  Result<void> managed_save(const std::string&, const std::string& name) override {
+    return guest(name, "managed_save " + name, &FakeHost::turn_off);
+  }
+  Result<void> destroy(const std::string&, const std::string& name) override {
+    return guest(name, "destroy " + name, &FakeHost::turn_off);
+  }
+  Result<void> set_autostart(const std::string&, const std::string& name, bool on) override {
+    return guest(name, "set_autostart " + name + (on ? " on" : " off"),
+                 [&](Domain& domain) { domain.autostart = on; });
+  }
+  Result<void> attach(const std::string&, const std::string& name, const std::string& xml) override {
+    return guest(name, "attach " + name + " " + xml,
+                 [&](Domain& domain) { domain.live.insert(domain.live.find("</devices>"), xml); });
+  }
+  Result<void> detach(const std::string&, const std::string& name, const std::string& xml,
+                      std::chrono::seconds) override {
+    return guest(name, "detach " + name + " " + xml, [&](Domain& domain) {
+      if (const auto at = domain.live.find(xml); at != std::string::npos) domain.live.erase(at, xml.size());
+    });
+  }
+  Result<std::vector<Process>> device_users() const override {
+    if (processes_error) return std::unexpected(*processes_error);
+    return device_holders;
+  }
+  bool until(const std::function<bool()>& done, std::chrono::seconds) override { return done(); }
 
   Result<std::string> read(const std::string& path) const override {
     if (const auto error = errors.find(path); error != errors.end()) return std::unexpected(error->second);
@@ -121,6 +185,18 @@ class FakeHost final : public FileReader,
   std::string utc_now() const override { return "2026-01-31T12:00:00Z"; }
 
  private:
+  static void turn_off(Domain& domain) {
+    domain.running = false;
+    domain.live.clear();
+  }
+  template <class Change>
+  Result<void> guest(const std::string& name, const std::string& call, Change change) {
+    guest_calls.push_back(call);
+    if (auto refused = on_guest_call(call); !refused) return refused;
+    if (!guests || !guests->contains(name)) return fail(ErrorKind::not_found, "no domain " + name);
+    change(guests->at(name));
+    return {};
+  }
   Result<void> set(const std::string& unit, const char* state) {
     units[unit].active_state = state;
     return {};

@@ -70,13 +70,13 @@ TEST(Units, offer_to_stop_only_what_runs) {
   auto host = host_with("active", "enabled");
   const auto kind = make_units({});
   const Fact inactive{std::string("unit/") + unit, "inactive"};
-  const auto offers = kind->offer(inactive, *kind->observe(host.view()));
+  const auto offers = kind->offer(inactive, *kind->observe(host.view()), {"doc", {}, {}});
   ASSERT_EQ(offers.size(), 1U);
   EXPECT_EQ(offers[0].acquire->disruption, Disruption::stop_units);
   EXPECT_EQ(offers[0].acquire->provides, std::vector<Fact>{inactive});
   EXPECT_EQ(offers[0].release->action.verb, "start");
   host.units[unit].active_state = "inactive";
-  EXPECT_TRUE(kind->offer(inactive, *kind->observe(host.view())).empty());
+  EXPECT_TRUE(kind->offer(inactive, *kind->observe(host.view()), {"doc", {}, {}}).empty());
 }
 
 TEST(Units, on_their_way_are_neither_up_nor_down) {

@@ -17,7 +17,13 @@ class MemoryHost {
   MemoryHost() = default;
 
   [[nodiscard]] Host host() {
-    return {{files_, modules_, units_, clock_}, files_, modules_, units_, commands_};
+    return {{files_, modules_, units_, domains_, processes_, clock_},
+            files_,
+            modules_,
+            units_,
+            domains_,
+            commands_,
+            waiter_};
   }
   void put(const std::string& path, std::string text) { files_.content[path] = std::move(text); }
   [[nodiscard]] const std::map<std::string, std::string>& files() const { return files_.content; }
@@ -81,6 +87,25 @@ class MemoryHost {
   struct Commands final : CommandRunner {
     Result<CommandResult> run(const Command&) override { return gone(); }
   };
+  struct Domains final : DomainReader, DomainWriter {
+    using Text = const std::string&;
+    [[nodiscard]] Result<std::vector<Domain>> domains(Text) const override { return gone(); }
+    [[nodiscard]] Result<Domain> domain(Text, Text) const override { return gone(); }
+    Result<void> define(Text, Text) override { return gone(); }
+    Result<void> start(Text, Text) override { return gone(); }
+    Result<void> shut_down(Text, Text, std::chrono::seconds) override { return gone(); }
+    Result<void> managed_save(Text, Text) override { return gone(); }
+    Result<void> destroy(Text, Text) override { return gone(); }
+    Result<void> set_autostart(Text, Text, bool) override { return gone(); }
+    Result<void> attach(Text, Text, Text) override { return gone(); }
+    Result<void> detach(Text, Text, Text, std::chrono::seconds) override { return gone(); }
+  };
+  struct Processes final : ProcessReader {
+    [[nodiscard]] Result<std::vector<Process>> device_users() const override { return gone(); }
+  };
+  struct NoWaiter final : Waiter {
+    bool until(const std::function<bool()>& done, std::chrono::seconds) override { return done(); }
+  };
   struct FixedClock final : Clock {
     [[nodiscard]] std::chrono::nanoseconds since_boot() const override { return {}; }
     [[nodiscard]] std::string utc_now() const override { return "2026-01-01T00:00:00Z"; }
@@ -91,6 +116,9 @@ class MemoryHost {
   Files files_;
   Modules modules_;
   Units units_;
+  Domains domains_;
+  Processes processes_;
+  NoWaiter waiter_;
   Commands commands_;
   FixedClock clock_;
 };

@@ -1,8 +1,11 @@
 #pragma once
 
 #include "host/commands.hpp"
+#include "host/domains.hpp"
 #include "host/kernel_modules.hpp"
+#include "host/processes.hpp"
 #include "host/units.hpp"
+#include "host/waiter.hpp"
 
 namespace gpuhost {
 
@@ -12,7 +15,11 @@ class AbsentPorts final : public ModuleReader,
                           public ModuleWriter,
                           public UnitReader,
                           public UnitWriter,
-                          public CommandRunner {
+                          public DomainReader,
+                          public DomainWriter,
+                          public ProcessReader,
+                          public CommandRunner,
+                          public Waiter {
  public:
   explicit AbsentPorts(std::string reason) : reason_(std::move(reason)) {}
 
@@ -36,7 +43,35 @@ class AbsentPorts final : public ModuleReader,
   Result<void> enable(const std::string& /*unit*/) override { return unavailable(); }
   Result<void> disable(const std::string& /*unit*/) override { return unavailable(); }
 
+  using Text = const std::string&;
+  [[nodiscard]] Result<std::vector<Domain>> domains(Text /*connection*/) const override {
+    return unavailable();
+  }
+  [[nodiscard]] Result<Domain> domain(Text /*connection*/, Text /*name*/) const override {
+    return unavailable();
+  }
+  Result<void> define(Text /*connection*/, Text /*xml*/) override { return unavailable(); }
+  Result<void> start(Text /*connection*/, Text /*name*/) override { return unavailable(); }
+  Result<void> shut_down(Text /*connection*/, Text /*name*/, std::chrono::seconds /*limit*/) override {
+    return unavailable();
+  }
+  Result<void> managed_save(Text /*connection*/, Text /*name*/) override { return unavailable(); }
+  Result<void> destroy(Text /*connection*/, Text /*name*/) override { return unavailable(); }
+  Result<void> set_autostart(Text /*connection*/, Text /*name*/, bool /*on*/) override {
+    return unavailable();
+  }
+  Result<void> attach(Text /*connection*/, Text /*name*/, Text /*device_xml*/) override {
+    return unavailable();
+  }
+  Result<void> detach(Text /*connection*/, Text /*name*/, Text /*device_xml*/,
+                      std::chrono::seconds /*limit*/) override {
+    return unavailable();
+  }
+
+  [[nodiscard]] Result<std::vector<Process>> device_users() const override { return unavailable(); }
+
   Result<CommandResult> run(const Command& /*command*/) override { return unavailable(); }
+  bool until(const std::function<bool()>& done, std::chrono::seconds /*limit*/) override { return done(); }
 
  private:
   [[nodiscard]] std::unexpected<Error> unsupported() const { return fail(ErrorKind::unsupported, reason_); }

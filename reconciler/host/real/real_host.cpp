@@ -58,13 +58,24 @@ RealHost::~RealHost() = default;
 
 HostView RealHost::view() const {
   auto& at = *adapters_;
-  return {at.files, at.port<ModuleReader>(at.modules), at.port<UnitReader>(at.systemd), at.clock, at.running};
+  return {.files = at.files,
+          .modules = at.port<ModuleReader>(at.modules),
+          .units = at.port<UnitReader>(at.systemd),
+          .domains = at.absent,
+          .processes = at.absent,
+          .clock = at.clock,
+          .running = at.running};
 }
 
 Host RealHost::host() {
   auto& at = *adapters_;
-  return {view(), at.files, at.port<ModuleWriter>(at.modules), at.port<UnitWriter>(at.systemd),
-          at.port<CommandRunner>(at.commands)};
+  return {.view = view(),
+          .files = at.files,
+          .modules = at.port<ModuleWriter>(at.modules),
+          .units = at.port<UnitWriter>(at.systemd),
+          .domains = at.absent,
+          .commands = at.port<CommandRunner>(at.commands),
+          .waiter = at.absent};
 }
 
 Result<void> RealHost::reboot() {

@@ -240,7 +240,13 @@ HostFile record_host(const HostView& host, const std::function<void(const HostVi
   const MemoFiles files(host.files);
   const RecordingModules modules(host.modules);
   const RecordingUnits units(host.units);
-  look(HostView{files, modules, units, host.clock, host.running});
+  look(HostView{.files = files,
+                .modules = modules,
+                .units = units,
+                .domains = host.domains,
+                .processes = host.processes,
+                .clock = host.clock,
+                .running = host.running});
   for (const char* path : always_recorded) static_cast<void>(files.read(path));
 
   HostFile recorded;

@@ -8,6 +8,7 @@
 #include "host/sim/sim_boot.hpp"
 #include "host/sim/sim_clock.hpp"
 #include "host/sim/sim_commands.hpp"
+#include "host/sim/sim_domains.hpp"
 #include "host/sim/sim_files.hpp"
 #include "host/sim/sim_modprobe.hpp"
 #include "host/sim/sim_modules.hpp"
@@ -147,6 +148,67 @@ struct SimHost::World {
     World& world;
   };
 
+  struct Domains final : DomainReader, DomainWriter {
+    using Text = const std::string&;
+    explicit Domains(World& w) : world(w) {}
+    Result<std::vector<Domain>> domains(Text connection) const override {
+      return world.call<std::vector<Domain>>("domains.domains", connection, false,
+                                             [&] { return world.libvirt.domains(connection); });
+    }
+    Result<Domain> domain(Text connection, Text name) const override {
+      return world.call<Domain>("domains.domain", name, false,
+                                [&] { return world.libvirt.domain(connection, name); });
+    }
+    Result<void> define(Text connection, Text xml) override {
+      return write("domains.define", connection, [&] { return world.libvirt.define(connection, xml); });
+    }
+    Result<void> start(Text connection, Text name) override {
+      return write("domains.start", name, [&] { return world.libvirt.start(connection, name); });
+    }
+    Result<void> shut_down(Text connection, Text name, std::chrono::seconds limit) override {
+      return write("domains.shut_down", name,
+                   [&] { return world.libvirt.shut_down(connection, name, limit); });
+    }
+    Result<void> managed_save(Text connection, Text name) override {
+      return write("domains.managed_save", name,
+                   [&] { return world.libvirt.managed_save(connection, name); });
+    }
+    Result<void> destroy(Text connection, Text name) override {
+      return write("domains.destroy", name, [&] { return world.libvirt.destroy(connection, name); });
+    }
+    Result<void> set_autostart(Text connection, Text name, bool on) override {
+      return write("domains.set_autostart", name,
+                   [&] { return world.libvirt.set_autostart(connection, name, on); });
+    }
+    Result<void> attach(Text connection, Text name, Text device_xml) override {
+      return write("domains.attach", name,
+                   [&] { return world.libvirt.attach(connection, name, device_xml); });
+    }
+    Result<void> detach(Text connection, Text name, Text device_xml, std::chrono::seconds limit) override {
+      return write("domains.detach", name,
+                   [&] { return world.libvirt.detach(connection, name, device_xml, limit); });
+    }
+    template <class Act>
+    Result<void> write(const char* name, const std::string& object, Act act) {
+      return world.call<void>(name, object, true, act);
+    }
+    World& world;
+  };
+
+  struct Processes final : ProcessReader {
+    explicit Processes(World& w) : world(w) {}
+    Result<std::vector<Process>> device_users() const override {
+      return world.call<std::vector<Process>>("processes.device_users", "", false,
+                                              [] { return std::vector<Process>{}; });
+    }
+    World& world;
+  };
+
+  struct Waits final : Waiter {
+    explicit Waits(World&) {}
+    bool until(const std::function<bool()>& done, std::chrono::seconds) override { return done(); }
+  };
+
   struct Commands final : CommandRunner {
     explicit Commands(World& w) : world(w) {}
     Result<CommandResult> run(const Command& command) override {
@@ -180,10 +242,14 @@ struct SimHost::World {
   SimModules kernel_modules{file, disk};
   SimUnits systemd{file, time};
   SimCommands programs{file, disk, time};
+  SimDomains libvirt{file};
 
   Files files{*this};
   Modules modules{*this};
   Units units{*this};
+  Domains domains{*this};
+  Processes processes{*this};
+  Waits waits{*this};
   Commands commands{*this};
   LockedClock clock{*this};
 };
@@ -192,11 +258,22 @@ SimHost::SimHost(HostFile file) : world_(std::make_unique<World>(std::move(file)
 SimHost::~SimHost() = default;
 
 HostView SimHost::view() const {
-  return {world_->files, world_->modules, world_->units, world_->clock, true};
+  return {.files = world_->files,
+          .modules = world_->modules,
+          .units = world_->units,
+          .domains = world_->domains,
+          .processes = world_->processes,
+          .clock = world_->clock};
 }
 
 Host SimHost::host() {
-  return {view(), world_->files, world_->modules, world_->units, world_->commands};
+  return {.view = view(),
+          .files = world_->files,
+          .modules = world_->modules,
+          .units = world_->units,
+          .domains = world_->domains,
+          .commands = world_->commands,
+          .waiter = world_->waits};
 }
 
 Result<void> SimHost::reboot() {

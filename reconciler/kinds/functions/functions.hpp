@@ -1,10 +1,26 @@
 #pragma once
 
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "engine/kind.hpp"
+#include "kinds/gpu_selection.hpp"
+
 namespace gpuhost {
 
 /// SR-IOV virtual functions of a GPU.
 struct FunctionsSpec {
   bool enabled = true;
 };
+
+/// What an entry wants of the functions, said or implied.
+struct FunctionsWish {
+  std::optional<bool> enabled;  ///< nothing: as the vGPUs need
+  bool has_vgpus = false;       ///< the entry lists vGPUs, which a GPU with SR-IOV has on its functions
+};
+
+/// Facts: see gpu_facts::functions_enabled and functions_disabled.
+[[nodiscard]] std::unique_ptr<Kind> make_functions(std::vector<ForGpus<FunctionsWish>> wishes);
 
 }  // namespace gpuhost

@@ -35,7 +35,8 @@ class Units final : public KindOver<UnitsState> {
   [[nodiscard]] UnitsState look(const HostView& host) const override;
   [[nodiscard]] Proposal plan_from(const UnitsState& state, const PlanInput& input) const override;
   [[nodiscard]] std::optional<Truth> holds_in(const Fact& fact, const UnitsState& state) const override;
-  [[nodiscard]] std::vector<Offer> offer_from(const Fact& fact, const UnitsState& state) const override;
+  [[nodiscard]] std::vector<Offer> offer_from(const Fact& fact, const UnitsState& state,
+                                              const PlanInput& input) const override;
 
  private:
   std::vector<UnitSpec> spec_;

@@ -88,7 +88,7 @@ std::string Units::advice(const Fact& fact) const {
                      fact.state);
 }
 
-std::vector<Offer> Units::offer_from(const Fact& fact, const UnitsState& state) const {
+std::vector<Offer> Units::offer_from(const Fact& fact, const UnitsState& state, const PlanInput&) const {
   if (!fact.subject.starts_with(subject_prefix) || fact.state != "inactive") return {};
   const auto name = fact.subject.substr(subject_prefix.size());
   const auto found = state.units.find(name);

@@ -1,12 +1,16 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/uuid.hpp"
 #include "document/located.hpp"
+#include "engine/kind.hpp"
+#include "kinds/device_names.hpp"
+#include "kinds/gpu_selection.hpp"
 
 namespace gpuhost {
 
@@ -35,5 +39,14 @@ struct VgpuSpec {
   std::optional<Located<Sizes>> sizes;
   std::optional<Located<Scheduler>> scheduler;
 };
+
+/// The vGPUs of each GPU, on the mediated device framework. An entry in mode passthrough or bare-metal stands
+/// for one with an empty list, since its GPU cannot have any.
+///
+/// Facts: see gpu_facts::present and without_vgpus.
+[[nodiscard]] std::unique_ptr<Kind> make_vgpu(std::vector<ForGpus<VgpuSpec>> entries);
+
+/// As those see them who only refer to them.
+[[nodiscard]] NamedVgpus named(const VgpuSpec::Vgpus& vgpus);
 
 }  // namespace gpuhost

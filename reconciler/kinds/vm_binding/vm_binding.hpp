@@ -1,10 +1,13 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "document/located.hpp"
+#include "engine/kind.hpp"
+#include "kinds/device_names.hpp"
 
 namespace gpuhost {
 
@@ -25,5 +28,12 @@ struct VmSpec {
   std::optional<Located<State>> state;
   std::optional<Located<bool>> autostart;
 };
+
+/// Virtual machines: which NVIDIA devices their definitions have, whether they run, whether they start at
+/// boot. `devices`: what the entries of `gpus` offer, by name.
+///
+/// Facts: see gpu_facts::stopped, defined and without.
+[[nodiscard]] std::unique_ptr<Kind> make_vm_binding(std::vector<VmSpec> vms,
+                                                    std::vector<NamedDevices> devices);
 
 }  // namespace gpuhost

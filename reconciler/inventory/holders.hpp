@@ -1,0 +1,60 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "host/host.hpp"
+#include "inventory/inventory.hpp"
+
+namespace gpuhost {
+
+/// Who has a GPU, one of its functions or one of its vGPUs in use.
+struct Holder {
+  enum class Type {
+    vm,       ///< a domain of the local libvirt; `name` is the domain's
+    unit,     ///< a process of a systemd service; `name` is the unit's
+    process,  ///< anything else, Proxmox's guests and KubeVirt's pods among them
+  };
+  Type type = Type::process;
+  std::string name;        ///< of domain, unit or program
+  std::optional<int> pid;  ///< of the process, where there is one
+  std::string remark;      ///< "guest 101 of Proxmox", "pod of Kubernetes": who to ask; may be empty
+  bool operator==(const Holder&) const = default;
+};
+
+/// Who uses which device. Processes and domains are read once in a look, and domains only of qemu:///system.
+class Usage {
+ public:
+  /// Of the GPU as a whole: itself, virtual functions, companions and vGPUs.
+  [[nodiscard]] std::vector<Holder> of(const Gpu& gpu) const;
+  /// Of one mediated device.
+  [[nodiscard]] std::vector<Holder> of(const MediatedDevice& vgpu) const;
+  /// Of a virtual function.
+  [[nodiscard]] std::vector<Holder> of(const VirtualFunction& function) const;
+  /// Why it cannot be told who uses the devices; nothing: it can.
+  [[nodiscard]] const std::optional<Error>& unknown() const { return unknown_; }
+  /// Units that hold some GPU.
+  [[nodiscard]] std::vector<std::string> units() const;
+
+ private:
+  friend std::shared_ptr<const Usage> usage_of(const HostView& host);
+  struct Use {
+    Holder holder;
+    std::vector<PciAddress> functions;
+    std::vector<Uuid> vgpus;
+  };
+  std::vector<Use> uses_;
+  std::optional<Error> unknown_;
+};
+
+/// Reads it, once in a look.
+[[nodiscard]] std::shared_ptr<const Usage> usage_of(const HostView& host);
+
+/// Domains of a connection, read once in a look for each connection.
+[[nodiscard]] std::shared_ptr<const Result<std::vector<Domain>>> domains_of(const HostView& host,
+                                                                            const std::string& connection);
+inline constexpr const char* system_connection = "qemu:///system";
+
+}  // namespace gpuhost

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/pci_address.hpp"
+#include "base/uuid.hpp"
+#include "engine/fact.hpp"
+
+/// The facts in which the kinds of GPUs and virtual machines meet, so that each is spelt in one place. Which
+/// kind answers for one, and when it is true, stands with it.
+namespace gpuhost::gpu_facts {
+
+[[nodiscard]] inline std::string subject(const PciAddress& gpu) {
+  return "gpu/" + gpu.to_string();
+}
+[[nodiscard]] inline std::string subject(const Uuid& vgpu) {
+  return "vgpu/" + vgpu.to_string();
+}
+[[nodiscard]] inline std::string vm_subject(std::string_view name) {
+  return "vm/" + std::string(name);
+}
+
+/// gpus: nobody holds the GPU, its functions or its vGPUs. Offered: each holder's absence.
+[[nodiscard]] inline Fact idle(const PciAddress& gpu) {
+  return {subject(gpu), "idle"};
+}
+/// gpus: no guest has the vGPU. Offered: each holder's absence.
+[[nodiscard]] inline Fact idle(const Uuid& vgpu) {
+  return {subject(vgpu), "idle"};
+}
+/// gpus: the process has ended. Nobody offers it: a process of no unit and no VM is never ended.
+[[nodiscard]] inline Fact gone(int pid) {
+  return {"process/" + std::to_string(pid), "gone"};
+}
+/// passthrough: the driver is bound to the GPU and, for vfio-pci, to all of its IOMMU group.
+[[nodiscard]] inline Fact bound(const PciAddress& gpu, std::string_view driver) {
+  return {subject(gpu), "bound to " + std::string(driver)};
+}
+/// functions: the GPU has its virtual functions, each with its driver; and the contrary.
+[[nodiscard]] inline Fact functions_enabled(const PciAddress& gpu) {
+  return {subject(gpu), "functions enabled"};
+}
+[[nodiscard]] inline Fact functions_disabled(const PciAddress& gpu) {
+  return {subject(gpu), "functions disabled"};
+}
+/// vgpu: no vGPU is on the GPU.
+[[nodiscard]] inline Fact without_vgpus(const PciAddress& gpu) {
+  return {subject(gpu), "without vgpus"};
+}
+/// vgpu: the vGPU is there.
+[[nodiscard]] inline Fact present(const Uuid& vgpu) {
+  return {subject(vgpu), "present"};
+}
+/// vm_binding: the domain is off. Offered, where it may be: it is stopped and started again.
+[[nodiscard]] inline Fact stopped(std::string_view vm) {
+  return {vm_subject(vm), "stopped"};
+}
+/// vm_binding: the definition, which the next start uses, names the devices that it shall.
+[[nodiscard]] inline Fact defined(std::string_view vm) {
+  return {vm_subject(vm), "defined"};
+}
+/// vm_binding: the running guest does not have the device; a domain that is off has none. Offered: stopped.
+template <class Device>
+[[nodiscard]] Fact without(std::string_view vm, const Device& device) {
+  return {vm_subject(vm), "without " + subject(device)};
+}
+
+}  // namespace gpuhost::gpu_facts
