@@ -16,6 +16,11 @@ Result<std::vector<Domain>> SimDomains::domains(const std::string&) const {
 Result<Domain> SimDomains::domain(const std::string&, const std::string&) const {
   return none();
 }
+Result<std::string> SimDomains::full_definition(const std::string& connection, const std::string& name) {
+  auto found = domain(connection, name);
+  if (!found) return fail(std::move(found));
+  return found->definition;
+}
 Result<void> SimDomains::define(const std::string&, const std::string&) {
   return none();
 }

@@ -12,6 +12,9 @@ class SimDomains final : public DomainReader, public DomainWriter {
 
   [[nodiscard]] Result<std::vector<Domain>> domains(const std::string& connection) const override;
   [[nodiscard]] Result<Domain> domain(const std::string& connection, const std::string& name) const override;
+  /// Simulated definitions hold no secrets.
+  [[nodiscard]] Result<std::string> full_definition(const std::string& connection,
+                                                    const std::string& name) override;
   Result<void> define(const std::string& connection, const std::string& xml) override;
   Result<void> start(const std::string& connection, const std::string& name) override;
   Result<void> shut_down(const std::string& connection, const std::string& name,
