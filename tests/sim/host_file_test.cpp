@@ -71,6 +71,39 @@ TEST(HostFile, ReadsWhatTheGpusAre) {
             std::vector<std::string>{"snd_hda_intel"});
 }
 
+TEST(HostFile, ReadsProcessesAndDomains) {
+  const auto host = decode(full_host());
+  ASSERT_TRUE(host);
+  EXPECT_EQ(host->processes.at(4711), (HostFile::Process{"nvidia-persiste",
+                                                         "/system.slice/nvidia-persistenced.service",
+                                                         {"/dev/nvidia0", "/dev/nvidiactl"}}));
+  EXPECT_EQ(host->processes.at(4712), (HostFile::Process{"python3", "", {}}));
+  EXPECT_EQ(host->domains.at("lxc:///").unknown, (Error{ErrorKind::unavailable, "no socket"}));
+  const auto& domains = host->domains.at("qemu:///system").domains;
+  const auto& guest = domains.at("train-01");
+  EXPECT_EQ(guest.definition, "<domain type='kvm'>\n  <name>train-01</name>\n</domain>\n");
+  EXPECT_NE(guest.live, guest.definition);
+  EXPECT_TRUE(guest.running && guest.autostart && guest.persistent);
+  EXPECT_TRUE(guest.ignores_shutdown && guest.refuses_detach);
+  EXPECT_FALSE(domains.at("spare-01").persistent);
+  EXPECT_FALSE(domains.at("train-02").running);
+  EXPECT_TRUE(domains.at("train-02").saved);
+}
+
+TEST(HostFile, ADomainMayBeNamedUnknown) {
+  const auto host = decode(header + "domains: {'qemu:///system': {unknown: {definition: <domain/>}}}\n");
+  ASSERT_TRUE(host);
+  EXPECT_EQ(host->domains.at("qemu:///system").domains.at("unknown").definition, "<domain/>");
+  EXPECT_EQ(decode(write_host_file(*host)), host);
+}
+
+TEST(HostFile, ALibvirtWithoutDomainsIsNoLibvirtThatCannotBeReached) {
+  const auto host = decode(header + "domains: {'qemu:///system': {}}\n");
+  ASSERT_TRUE(host);
+  EXPECT_TRUE(host->domains.at("qemu:///system").domains.empty());
+  EXPECT_EQ(decode(write_host_file(*host)), host);
+}
+
 TEST(HostFile, WritesBackWhatItRead) {
   const auto host = decode(full_host());
   ASSERT_TRUE(host);
@@ -159,6 +192,22 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{header + "files: {/a: {directory: false}}\n", "only true makes sense"},
         Mistake{header + "files: {/a: {hex: '00: zz', size: 16}}\n", "no hexadecimal dump"},
         Mistake{header + "files: {/a: {hex: '00: 11 22', size: 1}}\n", "no hexadecimal dump"},
+        Mistake{header + "processes: {a: {name: b}}\n", "host.yaml:4:13: 'a' is not the number of a process"},
+        Mistake{header + "processes: {'0': {name: b}}\n", "'0' is not the number of a process"},
+        Mistake{header + "processes: {4194305: {name: b}}\n", "is not the number of a process"},
+        Mistake{header + "processes: {1: {}}\n", "the key 'name' is missing"},
+        Mistake{header + "domains: {x: {a: {}}}\n", "the key 'definition' is missing"},
+        Mistake{header + "domains: {x: {a: {definition: b, live: c}}}\n",
+                "host.yaml:4:15: the domain a has no live XML"},
+        Mistake{header + "domains: {x: {a: {definition: b, running: true, saved: true}}}\n",
+                "the domain a cannot be running and saved"},
+        Mistake{header + "domains: {x: {a: {definition: b, persistent: false}}}\n",
+                "the domain a is transient and does not run"},
+        Mistake{header +
+                    "domains: {x: {a: {definition: b, persistent: false, running: true, autostart: true}}}\n",
+                "the domain a is transient and cannot start by itself"},
+        Mistake{header + "domains: {x: {unknown: gone, a: {definition: b}}}\n",
+                "the domains are unknown, and yet there are some"},
         Mistake{header + "files: {/a: {hex: '00: 11'}}\n", "the key 'size' is missing"},
         Mistake{header + "machine: {iommu: arm}\n", "'arm' is not one of none, intel, amd"},
         Mistake{header + "machine: {iommuGroups: {x: []}}\n", "'x' is not the number of an IOMMU group"},

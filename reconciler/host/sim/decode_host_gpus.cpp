@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "document/messages.hpp"
+#include "host/sim/decode_host_value.hpp"
 
 namespace gpuhost {
 
@@ -23,10 +24,8 @@ constexpr Format pci_address = {"a PCI address", "write it as 0000:41:00.0",
 constexpr unsigned most_functions = 65535;  // of one device, as the PCIe capability counts them
 
 std::vector<std::string> module_names(const Value& value) {
-  std::vector<std::string> names;
-  for (const auto& item : value.list().value_or(std::vector<Value>{})) {
-    if (const auto name = item.text()) names.push_back(underscored(*name));
-  }
+  auto names = words_in(value);
+  for (auto& name : names) name = underscored(name);
   return names;
 }
 

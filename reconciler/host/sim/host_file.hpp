@@ -98,6 +98,33 @@ struct HostFile {
     bool operator==(const Machine&) const = default;
   };
 
+  /// A process that has device nodes open. One in a unit's cgroup (/system.slice/UNIT) lives while the unit is
+  /// active, one in a domain's (/machine.slice/machine-qemu…) while the domain runs.
+  struct Process {
+    std::string name;
+    std::string cgroup;              ///< empty: none that matters
+    std::vector<std::string> opens;  ///< device nodes, sorted, each once
+    bool operator==(const Process&) const = default;
+  };
+  /// A domain of libvirt. Its QEMU process need not be listed.
+  struct Domain {
+    std::string definition;           ///< XML; of a transient domain what it was created from
+    std::optional<std::string> live;  ///< XML of the guest, or of its saved image, if it is not the definition
+    bool running = false;
+    bool saved = false;  ///< off, with its memory saved: the next start goes on from there
+    bool autostart = false;
+    bool persistent = true;
+    bool ignores_shutdown = false;  ///< the guest does nothing about a request to shut down
+    bool refuses_detach = false;    ///< the guest does not let go of a device
+    bool operator==(const Domain&) const = default;
+  };
+  /// What libvirt answers for one connection.
+  struct Connection {
+    std::map<std::string, Domain> domains;  ///< by name
+    std::optional<Error> unknown;           ///< why the domains could not be told
+    bool operator==(const Connection&) const = default;
+  };
+
   std::string name;
   std::string description;
   Machine machine;
@@ -108,6 +135,11 @@ struct HostFile {
   std::map<std::string, Unit> units;
   /// Set when systemd could not be asked on the recorded host.
   std::optional<Error> units_unknown;
+  std::map<int, Process> processes;  ///< by pid
+  /// Set when the recorded host did not tell who has device nodes open.
+  std::optional<Error> processes_unknown;
+  /// By URI, as "qemu:///system". With one that is not here, libvirt cannot be reached.
+  std::map<std::string, Connection> domains;
   bool operator==(const HostFile&) const = default;
 };
 

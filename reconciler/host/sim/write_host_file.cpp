@@ -238,6 +238,43 @@ Node units_node(const HostFile& host) {
   return node;
 }
 
+Node processes_node(const HostFile& host) {
+  Node node = mapping();
+  if (host.processes_unknown) add(node, "unknown", error_node(*host.processes_unknown));
+  for (const auto& [pid, process] : host.processes) {
+    Node one = mapping();
+    add(one, "name", raw(process.name));
+    if (!process.cgroup.empty()) add(one, "cgroup", raw(process.cgroup));
+    add_list(one, "opens", process.opens);
+    add(node, fmt::format("{}", pid), std::move(one));
+  }
+  return node;
+}
+
+Node domain_node(const HostFile::Domain& domain) {
+  Node node = mapping();
+  add(node, "definition", raw(domain.definition));
+  if (domain.live) add(node, "live", raw(*domain.live));
+  if (domain.running) add(node, "running", boolean(true));
+  if (domain.saved) add(node, "saved", boolean(true));
+  if (domain.autostart) add(node, "autostart", boolean(true));
+  if (!domain.persistent) add(node, "persistent", boolean(false));
+  if (domain.ignores_shutdown) add(node, "ignoresShutdown", boolean(true));
+  if (domain.refuses_detach) add(node, "refusesDetach", boolean(true));
+  return node;
+}
+
+Node domains_node(const HostFile& host) {
+  Node node = mapping();
+  for (const auto& [uri, connection] : host.domains) {
+    Node domains = mapping();
+    if (connection.unknown) add(domains, "unknown", error_node(*connection.unknown));
+    for (const auto& [name, domain] : connection.domains) add(domains, name, domain_node(domain));
+    add(node, uri, std::move(domains));
+  }
+  return node;
+}
+
 Node metadata_node(const HostFile& host) {
   Node node = mapping();
   add(node, "name", text_node(host.name));
@@ -259,6 +296,8 @@ std::string write_host_file(const HostFile& host) {
   add_section("files", files_node(host.files));
   add_section("modules", modules_node(host));
   add_section("units", units_node(host));
+  add_section("processes", processes_node(host));
+  add_section("domains", domains_node(host));
   return emit_yaml(node);
 }
 
