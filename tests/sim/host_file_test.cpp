@@ -50,6 +50,27 @@ TEST(HostFile, ReadsEveryForm) {
   EXPECT_EQ(host->units.at("d.service").unknown->kind, ErrorKind::unavailable);
 }
 
+TEST(HostFile, ReadsWhatTheGpusAre) {
+  const auto host = decode(full_host());
+  ASSERT_TRUE(host);
+  const auto& gpus = host->machine.gpus;
+  ASSERT_EQ(gpus.size(), 3U);
+  const HostFile::Gpu first{.uuid = "GPU-11111111-2222-3333-4444-555555555555",
+                            .drivers = {"nvidia"},
+                            .framework = HostFile::VgpuFramework::mdev,
+                            .first_function = PciAddress::parse("0000:41:00.4"),
+                            .types_after = 3,
+                            .failing_function = 5};
+  EXPECT_EQ(gpus.at(*PciAddress::parse("0000:41:00.0")), first);
+  const auto& gone = gpus.at(*PciAddress::parse("0000:61:00.0"));
+  EXPECT_TRUE(gone.gone);
+  EXPECT_EQ(gone.framework, HostFile::VgpuFramework::vendor_vfio);
+  EXPECT_EQ(gone.drivers, (std::vector<std::string>{"nvidia", "nouveau"}));
+  EXPECT_EQ(gpus.at(*PciAddress::parse("0000:81:00.0")), HostFile::Gpu{});
+  EXPECT_EQ(host->machine.functions.at(*PciAddress::parse("0000:41:00.1")).drivers,
+            std::vector<std::string>{"snd_hda_intel"});
+}
+
 TEST(HostFile, ReadsProcessesAndDomains) {
   const auto host = decode(full_host());
   ASSERT_TRUE(host);
@@ -191,6 +212,16 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{header + "machine: {iommu: arm}\n", "'arm' is not one of none, intel, amd"},
         Mistake{header + "machine: {iommuGroups: {x: []}}\n", "'x' is not the number of an IOMMU group"},
         Mistake{header + "machine: {iommuDefaultOn: 1}\n", "neither true nor false"},
+        Mistake{header + "machine: {gpus: {left: {}}}\n", "'left' is not a PCI address"},
+        Mistake{header + "machine: {gpus: {'0:1:2.3': {}}}\n", "'0:1:2.3' is not a PCI address"},
+        Mistake{header + "machine: {gpus: {'0000:a1:00.0': {}, '0000:A1:00.0': {}}}\n", "stands here twice"},
+        Mistake{header + "machine: {gpus: {'0000:a1:00.0': {framework: mig}}}\n",
+                "'mig' is not one of none, mdev, vendor-vfio"},
+        Mistake{header + "machine: {gpus: {'0000:a1:00.0': {firstFunction: 4}}}\n", "write \"4\""},
+        Mistake{header + "machine: {gpus: {'0000:a1:00.0': {firstFunction: a1}}}\n", "PCI address"},
+        Mistake{header + "machine: {gpus: {'0000:a1:00.0': {functionFails: -1}}}\n", "-1 is not between"},
+        Mistake{header + "machine: {gpus: {'0000:a1:00.0': {driver: nvidia}}}\n", "unknown key 'driver'"},
+        Mistake{header + "machine: {functions: {'0000:a1:00.1': {gone: true}}}\n", "unknown key 'gone'"},
         Mistake{header + "modules: {a: {at-boot: true}}\n", "unknown key 'at-boot'"},
         Mistake{header + "modules: {a-b: {}, a_b: {}}\n", "the module a_b stands here twice"},
         Mistake{header + "modules: {a: {loaded: maybe}}\n", "neither true nor false"},

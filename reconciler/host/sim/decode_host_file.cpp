@@ -9,6 +9,7 @@
 #include "document/yaml.hpp"
 #include "host/sim/decode_guests.hpp"
 #include "host/sim/decode_host_entry.hpp"
+#include "host/sim/decode_host_gpus.hpp"
 #include "host/sim/decode_host_value.hpp"
 #include "host/sim/host_file.hpp"
 #include "host/sim/sim_units.hpp"
@@ -51,6 +52,8 @@ HostFile::Machine decode_machine(const Value& value) {
   machine.iommu_units = words_in(reader.at("iommuUnits"));
   machine.initramfs = decode_text(reader.at("initramfs"));
   machine.esp_command_line = decode_text(reader.at("espCommandLine"));
+  if (const auto gpus = reader.at("gpus")) machine.gpus = decode_host_gpus(gpus);
+  if (const auto functions = reader.at("functions")) machine.functions = decode_host_functions(functions);
   return machine;
 }
 

@@ -129,6 +129,36 @@ Node files_node(const std::map<std::string, HostFile::Entry>& files) {
   return node;
 }
 
+Node gpu_node(const HostFile::Gpu& gpu) {
+  Node node = mapping();
+  if (!gpu.uuid.empty()) add(node, "uuid", text_node(gpu.uuid));
+  if (gpu.drivers != HostFile::Gpu{}.drivers) add(node, "drivers", list(gpu.drivers));
+  if (gpu.framework != HostFile::VgpuFramework::none) {
+    const bool by_mdev = gpu.framework == HostFile::VgpuFramework::mdev;
+    add(node, "framework", text_node(by_mdev ? "mdev" : "vendor-vfio"));
+  }
+  if (gpu.first_function) add(node, "firstFunction", text_node(gpu.first_function->to_string()));
+  if (gpu.types_after > 0) add(node, "typesAfter", raw(fmt::format("{}", gpu.types_after)));
+  if (gpu.failing_function) add(node, "functionFails", raw(fmt::format("{}", *gpu.failing_function)));
+  if (gpu.gone) add(node, "gone", boolean(true));
+  return node;
+}
+
+Node function_node(const HostFile::Function& function) {
+  Node node = mapping();
+  add_list(node, "drivers", function.drivers);
+  return node;
+}
+
+/// Nothing for none.
+template <class T>
+void add_by_address(Node& node, std::string key, const std::map<PciAddress, T>& things,
+                    Node (*to_node)(const T&)) {
+  Node group = mapping();
+  for (const auto& [address, thing] : things) add(group, address.to_string(), to_node(thing));
+  if (!group.entries.empty()) add(node, std::move(key), std::move(group));
+}
+
 Node machine_node(const HostFile::Machine& machine) {
   Node node = mapping();
   if (machine.iommu != HostFile::Iommu::none) {
@@ -143,6 +173,8 @@ Node machine_node(const HostFile::Machine& machine) {
   add_list(node, "iommuUnits", machine.iommu_units);
   if (machine.initramfs) add(node, "initramfs", raw(*machine.initramfs));
   if (machine.esp_command_line) add(node, "espCommandLine", raw(*machine.esp_command_line));
+  add_by_address<HostFile::Gpu>(node, "gpus", machine.gpus, gpu_node);
+  add_by_address<HostFile::Function>(node, "functions", machine.functions, function_node);
   return node;
 }
 
