@@ -12,6 +12,7 @@
 #include "host/sim/sim_files.hpp"
 #include "host/sim/sim_modprobe.hpp"
 #include "host/sim/sim_modules.hpp"
+#include "host/sim/sim_processes.hpp"
 #include "host/sim/sim_units.hpp"
 
 namespace gpuhost {
@@ -60,6 +61,11 @@ struct SimHost::World {
       return true;
     });
     return error;
+  }
+
+  Result<std::vector<Process>> device_users() const {
+    if (file.processes_unknown) return std::unexpected(*file.processes_unknown);
+    return running_processes(file, disk);
   }
 
   /// What the initramfs holds does not change with modprobe.d, but stays as it was until it is built again.
@@ -203,7 +209,7 @@ struct SimHost::World {
     explicit Processes(World& w) : world(w) {}
     Result<std::vector<Process>> device_users() const override {
       return world.call<std::vector<Process>>("processes.device_users", "", false,
-                                              [] { return std::vector<Process>{}; });
+                                              [&] { return world.device_users(); });
     }
     World& world;
   };
@@ -246,7 +252,7 @@ struct SimHost::World {
   SimModules kernel_modules{file, disk};
   SimUnits systemd{file, time};
   SimCommands programs{file, disk, time};
-  SimDomains libvirt{file};
+  SimDomains libvirt{file, disk, disk, kernel_modules, time};
 
   Files files{*this};
   Modules modules{*this};
@@ -283,6 +289,7 @@ Host SimHost::host() {
 Result<void> SimHost::reboot() {
   return world_->call<void>("reboot", "", true, [this]() -> Result<void> {
     boot(world_->file, world_->disk, world_->kernel_modules, world_->systemd);
+    world_->libvirt.boot();
     world_->time.boot();
     return {};
   });
