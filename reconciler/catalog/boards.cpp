@@ -1,0 +1,77 @@
+#include "catalog/boards.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "catalog/tables.hpp"
+
+namespace gpuhost::catalog {
+
+namespace {
+
+// A table that cannot be read is empty here; the tests say where it is wrong.
+
+std::span<const VgpuType> all_types() {
+  static const auto types = parse_vgpu_types(vgpu_types_table).value_or(std::vector<VgpuType>{});
+  return types;
+}
+
+char lower(char letter) {
+  return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter + 32) : letter;
+}
+
+bool equal_in_either_case(std::string_view a, std::string_view b) {
+  return std::ranges::equal(a, b, {}, lower, lower);
+}
+
+std::string_view last_word(std::string_view text) {
+  text = trim(text);
+  const auto blank = text.find_last_of(" \t");
+  return blank == std::string_view::npos ? text : text.substr(blank + 1);
+}
+
+}  // namespace
+
+std::span<const Board> boards() {
+  static const auto boards = parse_boards(boards_table).value_or(std::vector<Board>{});
+  return boards;
+}
+
+const Board* board_of(std::uint16_t device_id, std::uint16_t subsystem_device_id) {
+  const Board* any_subsystem = nullptr;
+  for (const auto& board : boards()) {
+    if (board.device_id != device_id) continue;
+    if (board.subsystem_device_id == subsystem_device_id) return &board;
+    if (!board.subsystem_device_id) any_subsystem = &board;
+  }
+  return any_subsystem;
+}
+
+std::vector<const Board*> boards_named(std::string_view model) {
+  std::vector<const Board*> named;
+  for (const auto& board : boards())
+    if (equal_in_either_case(board.name, model) || equal_in_either_case(board.product, model))
+      named.push_back(&board);
+  return named;
+}
+
+std::span<const VgpuType> types_of(const Board& board) {
+  const auto types = all_types();
+  const auto first = std::ranges::find(types, board.name, &VgpuType::board);
+  const auto last =
+      std::find_if(first, types.end(), [&](const auto& type) { return type.board != board.name; });
+  return {first, last};
+}
+
+bool same_type(std::string_view a, std::string_view b) {
+  return last_word(a) == last_word(b);
+}
+
+const VgpuType* find_type(const Board& board, std::string_view name) {
+  const auto types = types_of(board);
+  const auto found =
+      std::ranges::find_if(types, [&](const auto& type) { return same_type(type.name, name); });
+  return found == types.end() ? nullptr : &*found;
+}
+
+}  // namespace gpuhost::catalog

@@ -1,0 +1,109 @@
+#include "catalog/boards.hpp"
+
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace gpuhost::catalog {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+std::string name_of(std::uint16_t device_id, std::uint16_t subsystem_device_id = 0) {
+  const auto* board = board_of(device_id, subsystem_device_id);
+  return board ? std::string(board->name) : "none";
+}
+
+std::vector<std::uint16_t> ids_named(std::string_view model) {
+  std::vector<std::uint16_t> ids;
+  for (const auto* board : boards_named(model)) ids.push_back(board->device_id);
+  return ids;
+}
+
+TEST(Boards, AreKnownByTheirPciIds) {
+  EXPECT_EQ(name_of(0x20f1), "A100");
+  EXPECT_EQ(name_of(0x20f1, 0x145f), "A100");
+  EXPECT_EQ(name_of(0x20b0), "A100X");
+  EXPECT_EQ(name_of(0x13f2), "M60");
+  EXPECT_EQ(name_of(0x2331), "H100");
+  EXPECT_EQ(name_of(0x2330), "H100XM");
+  EXPECT_EQ(name_of(0x2235), "A40");
+  EXPECT_EQ(name_of(0xffff), "none");
+}
+
+TEST(Boards, ThatShareADeviceIdAreToldApartBySubsystem) {
+  EXPECT_EQ(name_of(0x25b6, 0x14a9), "A16");
+  EXPECT_EQ(name_of(0x25b6, 0x157e), "A2");
+  EXPECT_EQ(name_of(0x25b6, 0x159d), "A2");
+  EXPECT_EQ(name_of(0x25b6), "none");
+  EXPECT_EQ(name_of(0x1e30, 0x12ba), "RTX6000");
+  EXPECT_EQ(name_of(0x1e30, 0x129e), "RTX8000");
+}
+
+TEST(Boards, SayWhatTheHardwareIs) {
+  const auto* m60 = board_of(0x13f2, 0x115e);
+  ASSERT_NE(m60, nullptr);
+  EXPECT_EQ(m60->product, "Tesla M60");
+  EXPECT_EQ(m60->gpus_per_board, 2U);
+  EXPECT_EQ(m60->framebuffer_gb, 8U);
+  EXPECT_FALSE(m60->sriov);
+  EXPECT_FALSE(m60->mixed_sizes);
+
+  const auto* a100 = board_of(0x20f1, 0x145f);
+  ASSERT_NE(a100, nullptr);
+  EXPECT_EQ(a100->gpus_per_board, 1U);
+  EXPECT_EQ(a100->framebuffer_gb, 40U);
+  EXPECT_TRUE(a100->sriov);
+  EXPECT_TRUE(a100->mixed_sizes);
+}
+
+TEST(Boards, AModelIsANameOrAProductInEitherCase) {
+  EXPECT_THAT(ids_named("M60"), ElementsAre(0x13f2));
+  EXPECT_THAT(ids_named("tesla m60"), ElementsAre(0x13f2));
+  EXPECT_THAT(ids_named("nvidia a40"), ElementsAre(0x2235));
+  EXPECT_THAT(ids_named("H100XM"), ElementsAre(0x2330, 0x2336));
+  // The type prefix A100X is the SXM4 board; the card sold as A100X has types of the A100D.
+  EXPECT_THAT(ids_named("A100X"), ElementsAre(0x20b0));
+  EXPECT_THAT(ids_named("NVIDIA A100X"), ElementsAre(0x20b8));
+  EXPECT_THAT(ids_named("A4"), IsEmpty());
+  EXPECT_THAT(ids_named(""), IsEmpty());
+}
+
+TEST(VgpuTypes, AreFoundByTheirLastWord) {
+  EXPECT_TRUE(same_type("GRID A100-4C", "A100-4C"));
+  EXPECT_TRUE(same_type("NVIDIA RTX Pro 6000 Blackwell DC-1-2B", " DC-1-2B\n"));
+  EXPECT_FALSE(same_type("GRID A100-4C", "GRID A100X-4C"));
+  EXPECT_FALSE(same_type("M60-2B", "M60-2B4"));
+
+  const auto& a100 = *board_of(0x20f1, 0);
+  const auto* type = find_type(a100, "A100-10C");
+  ASSERT_NE(type, nullptr);
+  EXPECT_EQ(type->name, "GRID A100-10C");
+  EXPECT_EQ(type->series, 'C');
+  EXPECT_EQ(type->framebuffer_mb, 10240U);
+  EXPECT_EQ(type->max, 4U);
+  EXPECT_EQ(type->max_mixed, 4U);
+  EXPECT_EQ(type->gpu_instance, "");
+  EXPECT_EQ(find_type(a100, "A100-3-20C")->gpu_instance, "3g.20gb");
+  EXPECT_EQ(find_type(a100, "A100X-10C"), nullptr);
+
+  const auto* m60 = find_type(*board_of(0x13f2, 0), "GRID M60-1Q");
+  ASSERT_NE(m60, nullptr);
+  EXPECT_EQ(m60->id, 15U);
+  EXPECT_EQ(m60->heads, 4U);
+  EXPECT_EQ(m60->resolution, "5120x2880");
+  EXPECT_EQ(m60->max, 8U);
+}
+
+TEST(VgpuTypes, OfABoardBelongToIt) {
+  for (const auto& board : boards()) {
+    EXPECT_FALSE(types_of(board).empty()) << board.name;
+    for (const auto& type : types_of(board)) EXPECT_EQ(type.board, board.name);
+  }
+}
+
+}  // namespace
+}  // namespace gpuhost::catalog

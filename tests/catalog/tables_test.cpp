@@ -1,0 +1,149 @@
+#include "catalog/tables.hpp"
+
+#include <map>
+#include <set>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/text.hpp"
+
+namespace gpuhost::catalog {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::vector<std::string_view> rows_of(std::string_view table) {
+  auto rows = lines(table);
+  std::erase_if(rows, [](std::string_view line) { return line.starts_with('#'); });
+  rows.erase(rows.begin());
+  return rows;
+}
+
+/// The short names of sources that the comments at the top explain.
+std::set<std::string_view> explained_sources(std::string_view table) {
+  std::set<std::string_view> explained;
+  for (const auto line : lines(table))
+    if (line.starts_with("#   ")) explained.insert(words(line)[1]);
+  return explained;
+}
+
+TEST(Tables, EveryRowIsRead) {
+  const auto boards = parse_boards(boards_table);
+  ASSERT_TRUE(boards) << boards.error().message;
+  EXPECT_EQ(boards->size(), rows_of(boards_table).size());
+  EXPECT_GE(boards->size(), 65U);
+
+  const auto types = parse_vgpu_types(vgpu_types_table);
+  ASSERT_TRUE(types) << types.error().message;
+  EXPECT_EQ(types->size(), rows_of(vgpu_types_table).size());
+  EXPECT_EQ(types->size(), 1155U);
+}
+
+TEST(Tables, EveryRowNamesSourcesThatAreExplained) {
+  for (const auto table : {boards_table, vgpu_types_table}) {
+    const auto explained = explained_sources(table);
+    EXPECT_FALSE(explained.empty());
+    for (const auto row : rows_of(table))
+      for (const auto source : split(split(row, '\t').back(), ','))
+        EXPECT_TRUE(explained.contains(source)) << "'" << source << "' in: " << row;
+  }
+}
+
+TEST(Tables, NothingStandsTwice) {
+  std::set<std::pair<unsigned, unsigned>> ids;
+  for (const auto& board : boards())
+    EXPECT_TRUE(ids.emplace(board.device_id, board.subsystem_device_id.value_or(0)).second) << board.product;
+
+  const auto types = parse_vgpu_types(vgpu_types_table).value();
+  std::set<std::string_view> names;
+  std::map<std::pair<std::string_view, unsigned>, std::string_view> numbers;
+  for (const auto& type : types) {
+    EXPECT_TRUE(names.insert(type.name).second) << type.name;
+    if (!type.id) continue;
+    EXPECT_TRUE(numbers.emplace(std::pair(type.board, *type.id), type.name).second) << type.name;
+  }
+}
+
+TEST(Tables, TypesAndBoardsBelongTogether) {
+  std::set<std::string_view> with_types, named;
+  const auto types = parse_vgpu_types(vgpu_types_table).value();
+  for (const auto& type : types) with_types.insert(type.board);
+  std::size_t found = 0;
+  for (const auto& board : boards())
+    if (named.insert(board.name).second) found += types_of(board).size();
+  EXPECT_EQ(with_types, named);
+  // types_of finds a run of rows: all are found only if the rows of each board stand together.
+  EXPECT_EQ(found, types.size());
+}
+
+TEST(Tables, RowsOfOneBoardAgreeOnItsHardware) {
+  std::map<std::string_view, const Board*> first;
+  for (const auto& board : boards()) {
+    const auto& known = *first.emplace(board.name, &board).first->second;
+    EXPECT_EQ(known.framebuffer_gb, board.framebuffer_gb) << board.product;
+    EXPECT_EQ(known.sriov, board.sriov) << board.product;
+  }
+}
+
+TEST(Tables, TimeSlicedTypesFitTheFramebuffer) {
+  unsigned checked = 0;
+  for (const auto& board : boards())
+    for (const auto& type : types_of(board)) {
+      if (!type.gpu_instance.empty() || !type.max || !type.framebuffer_mb) continue;
+      EXPECT_LE(*type.max * *type.framebuffer_mb, board.framebuffer_gb * 1024U) << type.name;
+      EXPECT_LE(type.max_mixed.value_or(0), *type.max) << type.name;
+      ++checked;
+    }
+  EXPECT_GT(checked, 700U);
+}
+
+TEST(Tables, OnlyBoardsWithMixedSizesHaveMixedCounts) {
+  for (const auto& board : boards())
+    for (const auto& type : types_of(board))
+      EXPECT_TRUE(board.mixed_sizes || type.max_mixed.value_or(0) == 0) << type.name;
+}
+
+constexpr std::string_view head =
+    "# comment\nname\tproduct\tdevice\tsubsystem\tgpus\tframebuffer\tsriov\tmixed_sizes\tsources\n";
+
+std::string problem_of(std::string_view row) {
+  const auto boards = parse_boards(std::string(head) + std::string(row) + "\n");
+  return boards ? "" : boards.error().message;
+}
+
+TEST(Tables, AWrongRowIsNamed) {
+  EXPECT_EQ(problem_of("X\tBoard X\t2abc\t-\t1\t16\tyes\tno\tsomewhere"), "");
+  EXPECT_EQ(problem_of("X\tBoard X\t2abcd\t-\t1\t16\tyes\tno\tsomewhere"),
+            "line 3 is wrong at the column device");
+  EXPECT_EQ(problem_of("X\tBoard X\t2abc\t0x1\t1\t16\tyes\tno\tsomewhere"),
+            "line 3 is wrong at the column subsystem");
+  EXPECT_EQ(problem_of("X\tBoard X\t2abc\t-\t-\t16\tyes\tno\tsomewhere"),
+            "line 3 is wrong at the column gpus");
+  EXPECT_EQ(problem_of("X\tBoard X\t2abc\t-\t1\t16\ttrue\tno\tsomewhere"),
+            "line 3 is wrong at the column sriov");
+  EXPECT_EQ(problem_of("X\tBoard X\t2abc\t-\t1\t16\tyes\tno"), "line 3 is wrong at the column sources");
+  EXPECT_EQ(problem_of("X\tBoard X\t2abc\t-\t1\t16\tyes\tno\tsomewhere\tmore"),
+            "line 3 is wrong at the column sources");
+  EXPECT_EQ(problem_of(""), "line 3 is wrong at the column name");
+}
+
+TEST(Tables, AnotherHeadIsNoTable) {
+  const auto boards =
+      parse_boards("name\tproduct\tsubsystem\tdevice\tgpus\tframebuffer\tsriov\tmixed_sizes\tsources\n");
+  ASSERT_FALSE(boards);
+  EXPECT_EQ(boards.error().kind, ErrorKind::invalid);
+  EXPECT_THAT(boards.error().message, HasSubstr("line 1 does not name the column device"));
+}
+
+TEST(Tables, TheSeriesIsOneOfFour) {
+  const auto types = parse_vgpu_types(
+      "board\tname\tseries\tframebuffer\tmax\tmax_mixed\tid\theads\tresolution\tgpu_instance\tsources\n"
+      "X\tGRID X-1Z\tZ\t1024\t8\t-\t-\t-\t-\t-\tsomewhere\n");
+  ASSERT_FALSE(types);
+  EXPECT_EQ(types.error().message, "line 2 is wrong at the column series");
+}
+
+}  // namespace
+}  // namespace gpuhost::catalog
