@@ -33,8 +33,7 @@ std::vector<MdevctlStart> read_mdevctl_starts(const FileReader& files,
     const auto directory = fmt::format("{}/{}", definitions_directory, name);
     for (const auto& uuid : names_in(files, directory)) {
       auto path = fmt::format("{}/{}", directory, uuid);
-      if (starts_by_itself(files.read(path).value_or("")))
-        starts.push_back({*parent, uuid, std::move(path)});
+      if (starts_by_itself(files.read(path).value_or(""))) starts.push_back({*parent, uuid, std::move(path)});
     }
   }
   return starts;

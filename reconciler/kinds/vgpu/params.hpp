@@ -8,9 +8,9 @@
 
 namespace gpuhost {
 
-/// Parameters of a mediated vGPU, in /sys/bus/mdev/devices/UUID/nvidia/vgpu_params. Source: NVIDIA Virtual GPU Software
-/// User Guide, "Setting vGPU Plugin Parameters on a Linux with KVM Hypervisor": key=value pairs between commas,
-/// written as a whole while no guest has the vGPU; a space takes all away.
+/// Parameters of a mediated vGPU, in /sys/bus/mdev/devices/UUID/nvidia/vgpu_params. Source: NVIDIA Virtual
+/// GPU Software User Guide, "Setting vGPU Plugin Parameters on a Linux with KVM Hypervisor": key=value pairs
+/// between commas, written as a whole while no guest has the vGPU; a space takes all away.
 using VgpuParams = std::map<std::string, std::string>;
 
 [[nodiscard]] std::string vgpu_params_path(const Uuid& vgpu);

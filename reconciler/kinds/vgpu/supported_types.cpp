@@ -60,7 +60,8 @@ class Reader {
       const auto at = directory + "/" + id;
       if (!asked_(type_at(id, at).name)) continue;
       const auto text = files_.read(at + "/available_instances");
-      if (const auto number = parse_unsigned(trim(text.value_or("")))) available[id] = static_cast<unsigned>(*number);
+      if (const auto number = parse_unsigned(trim(text.value_or(""))))
+        available[id] = static_cast<unsigned>(*number);
     }
     return true;
   }
@@ -74,8 +75,8 @@ class Reader {
     return type->second;
   }
 
-  /// Source: NVIDIA Virtual GPU Software User Guide, "Creating an NVIDIA vGPU on a Linux with KVM Hypervisor that Uses
-  /// a Vendor-Specific VFIO Framework": the file is there, and 0 for a function that is no vGPU.
+  /// Source: NVIDIA Virtual GPU Software User Guide, "Creating an NVIDIA vGPU on a Linux with KVM Hypervisor
+  /// that Uses a Vendor-Specific VFIO Framework": the file is there, and 0 for a function that is no vGPU.
   void read_vendor_function(const PciAddress& function) {
     const auto type = files_.read(device_directory(function) + "/nvidia/current_vgpu_type");
     if (!type) {
@@ -102,7 +103,7 @@ Result<std::string> directory_of_type(const FileReader& files, const PciAddress&
                                       std::string_view type) {
   const auto directory = types_directory(parent);
   const auto ids = files.list(directory);
-  if (!ids) return fail(ErrorKind{ids.error().kind}, fmt::format("no vGPU can be made on {}: {}", parent.to_string(), ids.error().message));
+  if (!ids) return std::unexpected(Error(ids.error()).within("no vGPU can be made on " + parent.to_string()));
   std::vector<std::string> offered;
   for (const auto& id : *ids) {
     const auto name = files.read(fmt::format("{}/{}/name", directory, id));

@@ -15,8 +15,9 @@
 
 namespace gpuhost {
 
-/// What vGPUs are made of. Source: NVIDIA Virtual GPU Software User Guide, "Installing and Configuring the NVIDIA
-/// Virtual GPU Manager": mediated devices before Linux 6.8, the vendor-specific VFIO framework from it on.
+/// What vGPUs are made of. Source: NVIDIA Virtual GPU Software User Guide, "Installing and Configuring the
+/// NVIDIA Virtual GPU Manager": mediated devices before Linux 6.8, the vendor-specific VFIO framework from it
+/// on.
 enum class VgpuFramework {
   none,  ///< nothing is offered there, or not yet
   mediated,
@@ -47,8 +48,8 @@ struct SupportedTypes {
 [[nodiscard]] SupportedTypes read_supported_types(const FileReader& files, const Gpu& gpu,
                                                   const std::function<bool(std::string_view)>& asked);
 
-/// PARENT/mdev_supported_types/nvidia-ID of the type with this name, or with this last word of a name: ids change
-/// from one driver to the next. not_found: the parent does not offer it.
+/// PARENT/mdev_supported_types/nvidia-ID of the type with this name, or with this last word of a name: ids
+/// change from one driver to the next. not_found: the parent does not offer it.
 [[nodiscard]] Result<std::string> directory_of_type(const FileReader& files, const PciAddress& parent,
                                                     std::string_view type);
 
