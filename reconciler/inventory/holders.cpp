@@ -80,7 +80,7 @@ class UsageReader {
     const auto processes = host_.processes.device_users();
     if (processes)
       for (const auto& process : *processes) add_process(process);
-    else if (!inventory_.gpus.empty())
+    else
       usage_.unknown_ = processes.error();
     return std::move(usage_);
   }
@@ -220,9 +220,9 @@ std::string sentence_of(const Holder& holder) {
 
 std::shared_ptr<const Usage> usage_of(const HostView& host) {
   const auto inventory = inventory_of(host);
+  // Who uses what is nobody's question where there is no GPU.
   return host.once<Usage>([&] {
-    static const Inventory none;
-    return UsageReader(*inventory ? **inventory : none, host).read();
+    return *inventory && !(**inventory).gpus.empty() ? UsageReader(**inventory, host).read() : Usage{};
   });
 }
 

@@ -58,7 +58,7 @@ class Usage {
   std::optional<Error> unknown_;
 };
 
-/// Reads it, once in a look.
+/// Reads it, once in a look; nothing is read on a host without GPUs.
 [[nodiscard]] std::shared_ptr<const Usage> usage_of(const HostView& host);
 
 /// Domains of a connection, read once in a look for each connection.

@@ -50,6 +50,60 @@ TEST(HostFile, ReadsEveryForm) {
   EXPECT_EQ(host->units.at("d.service").unknown->kind, ErrorKind::unavailable);
 }
 
+TEST(HostFile, ReadsWhatTheGpusAre) {
+  const auto host = decode(full_host());
+  ASSERT_TRUE(host);
+  const auto& gpus = host->machine.gpus;
+  ASSERT_EQ(gpus.size(), 3U);
+  const HostFile::Gpu first{.uuid = "GPU-11111111-2222-3333-4444-555555555555",
+                            .drivers = {"nvidia"},
+                            .framework = HostFile::VgpuFramework::mdev,
+                            .first_function = PciAddress::parse("0000:41:00.4"),
+                            .types_after = 3,
+                            .failing_function = 5};
+  EXPECT_EQ(gpus.at(*PciAddress::parse("0000:41:00.0")), first);
+  const auto& gone = gpus.at(*PciAddress::parse("0000:61:00.0"));
+  EXPECT_TRUE(gone.gone);
+  EXPECT_EQ(gone.framework, HostFile::VgpuFramework::vendor_vfio);
+  EXPECT_EQ(gone.drivers, (std::vector<std::string>{"nvidia", "nouveau"}));
+  EXPECT_EQ(gpus.at(*PciAddress::parse("0000:81:00.0")), HostFile::Gpu{});
+  EXPECT_EQ(host->machine.functions.at(*PciAddress::parse("0000:41:00.1")).drivers,
+            std::vector<std::string>{"snd_hda_intel"});
+}
+
+TEST(HostFile, ReadsProcessesAndDomains) {
+  const auto host = decode(full_host());
+  ASSERT_TRUE(host);
+  EXPECT_EQ(host->processes.at(4711), (HostFile::Process{"nvidia-persiste",
+                                                         "/system.slice/nvidia-persistenced.service",
+                                                         {"/dev/nvidia0", "/dev/nvidiactl"}}));
+  EXPECT_EQ(host->processes.at(4712), (HostFile::Process{"python3", "", {}}));
+  EXPECT_EQ(host->domains.at("lxc:///").unknown, (Error{ErrorKind::unavailable, "no socket"}));
+  const auto& domains = host->domains.at("qemu:///system").domains;
+  const auto& guest = domains.at("train-01");
+  EXPECT_EQ(guest.definition, "<domain type='kvm'>\n  <name>train-01</name>\n</domain>\n");
+  EXPECT_NE(guest.live, guest.definition);
+  EXPECT_TRUE(guest.running && guest.autostart && guest.persistent);
+  EXPECT_TRUE(guest.ignores_shutdown && guest.refuses_detach);
+  EXPECT_FALSE(domains.at("spare-01").persistent);
+  EXPECT_FALSE(domains.at("train-02").running);
+  EXPECT_TRUE(domains.at("train-02").saved);
+}
+
+TEST(HostFile, ADomainMayBeNamedUnknown) {
+  const auto host = decode(header + "domains: {'qemu:///system': {unknown: {definition: <domain/>}}}\n");
+  ASSERT_TRUE(host);
+  EXPECT_EQ(host->domains.at("qemu:///system").domains.at("unknown").definition, "<domain/>");
+  EXPECT_EQ(decode(write_host_file(*host)), host);
+}
+
+TEST(HostFile, ALibvirtWithoutDomainsIsNoLibvirtThatCannotBeReached) {
+  const auto host = decode(header + "domains: {'qemu:///system': {}}\n");
+  ASSERT_TRUE(host);
+  EXPECT_TRUE(host->domains.at("qemu:///system").domains.empty());
+  EXPECT_EQ(decode(write_host_file(*host)), host);
+}
+
 TEST(HostFile, WritesBackWhatItRead) {
   const auto host = decode(full_host());
   ASSERT_TRUE(host);
@@ -138,10 +192,36 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{header + "files: {/a: {directory: false}}\n", "only true makes sense"},
         Mistake{header + "files: {/a: {hex: '00: zz', size: 16}}\n", "no hexadecimal dump"},
         Mistake{header + "files: {/a: {hex: '00: 11 22', size: 1}}\n", "no hexadecimal dump"},
+        Mistake{header + "processes: {a: {name: b}}\n", "host.yaml:4:13: 'a' is not the number of a process"},
+        Mistake{header + "processes: {'0': {name: b}}\n", "'0' is not the number of a process"},
+        Mistake{header + "processes: {4194305: {name: b}}\n", "is not the number of a process"},
+        Mistake{header + "processes: {1: {}}\n", "the key 'name' is missing"},
+        Mistake{header + "domains: {x: {a: {}}}\n", "the key 'definition' is missing"},
+        Mistake{header + "domains: {x: {a: {definition: b, live: c}}}\n",
+                "host.yaml:4:15: the domain a has no live XML"},
+        Mistake{header + "domains: {x: {a: {definition: b, running: true, saved: true}}}\n",
+                "the domain a cannot be running and saved"},
+        Mistake{header + "domains: {x: {a: {definition: b, persistent: false}}}\n",
+                "the domain a is transient and does not run"},
+        Mistake{header +
+                    "domains: {x: {a: {definition: b, persistent: false, running: true, autostart: true}}}\n",
+                "the domain a is transient and cannot start by itself"},
+        Mistake{header + "domains: {x: {unknown: gone, a: {definition: b}}}\n",
+                "the domains are unknown, and yet there are some"},
         Mistake{header + "files: {/a: {hex: '00: 11'}}\n", "the key 'size' is missing"},
         Mistake{header + "machine: {iommu: arm}\n", "'arm' is not one of none, intel, amd"},
         Mistake{header + "machine: {iommuGroups: {x: []}}\n", "'x' is not the number of an IOMMU group"},
         Mistake{header + "machine: {iommuDefaultOn: 1}\n", "neither true nor false"},
+        Mistake{header + "machine: {gpus: {left: {}}}\n", "'left' is not a PCI address"},
+        Mistake{header + "machine: {gpus: {'0:1:2.3': {}}}\n", "'0:1:2.3' is not a PCI address"},
+        Mistake{header + "machine: {gpus: {'0000:a1:00.0': {}, '0000:A1:00.0': {}}}\n", "stands here twice"},
+        Mistake{header + "machine: {gpus: {'0000:a1:00.0': {framework: mig}}}\n",
+                "'mig' is not one of none, mdev, vendor-vfio"},
+        Mistake{header + "machine: {gpus: {'0000:a1:00.0': {firstFunction: 4}}}\n", "write \"4\""},
+        Mistake{header + "machine: {gpus: {'0000:a1:00.0': {firstFunction: a1}}}\n", "PCI address"},
+        Mistake{header + "machine: {gpus: {'0000:a1:00.0': {functionFails: -1}}}\n", "-1 is not between"},
+        Mistake{header + "machine: {gpus: {'0000:a1:00.0': {driver: nvidia}}}\n", "unknown key 'driver'"},
+        Mistake{header + "machine: {functions: {'0000:a1:00.1': {gone: true}}}\n", "unknown key 'gone'"},
         Mistake{header + "modules: {a: {at-boot: true}}\n", "unknown key 'at-boot'"},
         Mistake{header + "modules: {a-b: {}, a_b: {}}\n", "the module a_b stands here twice"},
         Mistake{header + "modules: {a: {loaded: maybe}}\n", "neither true nor false"},

@@ -7,7 +7,10 @@
 #include "document/map_reader.hpp"
 #include "document/messages.hpp"
 #include "document/yaml.hpp"
+#include "host/sim/decode_guests.hpp"
 #include "host/sim/decode_host_entry.hpp"
+#include "host/sim/decode_host_gpus.hpp"
+#include "host/sim/decode_host_value.hpp"
 #include "host/sim/host_file.hpp"
 #include "host/sim/sim_units.hpp"
 
@@ -19,51 +22,12 @@ constexpr std::array iommu_words = {Word<HostFile::Iommu>{"none", HostFile::Iomm
                                     Word<HostFile::Iommu>{"intel", HostFile::Iommu::intel},
                                     Word<HostFile::Iommu>{"amd", HostFile::Iommu::amd}};
 
-/// Those that an observation can end with.
-const std::array error_words = {
-    Word<ErrorKind>{to_string(ErrorKind::invalid), ErrorKind::invalid},
-    Word<ErrorKind>{to_string(ErrorKind::not_found), ErrorKind::not_found},
-    Word<ErrorKind>{to_string(ErrorKind::unsupported), ErrorKind::unsupported},
-    Word<ErrorKind>{to_string(ErrorKind::denied), ErrorKind::denied},
-    Word<ErrorKind>{to_string(ErrorKind::timed_out), ErrorKind::timed_out},
-    Word<ErrorKind>{to_string(ErrorKind::unavailable), ErrorKind::unavailable},
-    Word<ErrorKind>{to_string(ErrorKind::io), ErrorKind::io},
-};
-
-std::vector<std::string> words_in(const Value& value) {
-  std::vector<std::string> found;
-  for (const auto& item : value ? value.list().value_or(std::vector<Value>{}) : std::vector<Value>{}) {
-    if (auto text = item.text()) found.push_back(std::move(*text));
-  }
-  return found;
-}
-
 /// Names of modules or parameters, as the kernel prints them.
 std::vector<std::string> kernel_names(const Value& value) {
   auto names = words_in(value);
   for (auto& name : names) name = underscored(name);
   std::ranges::sort(names);
   return names;
-}
-
-bool is_true(const Value& value) {
-  return value && value.boolean().value_or(false);
-}
-
-/// Why something is unknown: a reason, or {reason, kind, advice}.
-std::optional<Error> decode_error(const Value& value) {
-  if (!value) return std::nullopt;
-  Error error{ErrorKind::unavailable, {}};
-  if (is_scalar(value)) {
-    error.message = value.text().value_or("");
-    return error;
-  }
-  auto reader = value.mapping();
-  error.message = reader.required("reason").text().value_or("");
-  if (const auto advice = reader.at("advice")) error.advice = advice.text().value_or("");
-  if (const auto kind = reader.at("kind"))
-    error.kind = kind.word<ErrorKind>(error_words).value_or(error.kind);
-  return error;
 }
 
 void decode_groups(const Value& value, HostFile::Machine& machine) {
@@ -88,6 +52,8 @@ HostFile::Machine decode_machine(const Value& value) {
   machine.iommu_units = words_in(reader.at("iommuUnits"));
   machine.initramfs = decode_text(reader.at("initramfs"));
   machine.esp_command_line = decode_text(reader.at("espCommandLine"));
+  if (const auto gpus = reader.at("gpus")) machine.gpus = decode_host_gpus(gpus);
+  if (const auto functions = reader.at("functions")) machine.functions = decode_host_functions(functions);
   return machine;
 }
 
@@ -194,6 +160,8 @@ HostFile decode(const Value& value) {
   if (const auto files = reader.at("files")) host.files = decode_host_entries(files);
   if (const auto modules = reader.at("modules")) decode_modules(modules, host);
   if (const auto units = reader.at("units")) decode_units(units, host);
+  if (const auto processes = reader.at("processes")) decode_processes(processes, host);
+  if (const auto domains = reader.at("domains")) decode_domains(domains, host);
   return host;
 }
 

@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/pci_address.hpp"
 #include "document/diagnostics.hpp"
 #include "host/kernel_modules.hpp"
 #include "host/units.hpp"
@@ -58,6 +59,27 @@ struct HostFile {
     bool operator==(const Unit&) const = default;
   };
   enum class Iommu { none, intel, amd };
+  /// What NVIDIA's vGPU manager makes vGPUs of once it has the GPU.
+  enum class VgpuFramework { none, mdev, vendor_vfio };
+  /// A physical GPU, however it is bound now. What it is beside this, the files and its PCI ids say.
+  struct Gpu {
+    std::string uuid;  ///< "GPU-…"; empty: unknown, as when its driver was never seen
+    /// Modules that bind it when they are loaded, with `_`; of several that are loaded the first.
+    std::vector<std::string> drivers = {"nvidia", "nouveau"};
+    VgpuFramework framework = VgpuFramework::none;
+    /// Where virtfn0 appears; the others follow it address by address. Absent: it has no virtual functions.
+    std::optional<PciAddress> first_function;
+    /// After so many device events the new virtual functions show what vGPUs are made of.
+    unsigned types_after = 0;
+    std::optional<unsigned> failing_function;  ///< index of one that comes up without driver
+    bool gone = false;  ///< the board is out: after a boot nothing of its slot is there
+    bool operator==(const Gpu&) const = default;
+  };
+  /// Another PCI function: audio, USB and the like.
+  struct Function {
+    std::vector<std::string> drivers;  ///< as with GPUs
+    bool operator==(const Function&) const = default;
+  };
   struct Machine {
     Iommu iommu = Iommu::none;  ///< what the firmware offers the kernel
     /// Whether the kernel turns it on without being told (CONFIG_INTEL_IOMMU_DEFAULT_ON and the like).
@@ -71,7 +93,37 @@ struct HostFile {
     std::optional<std::string> initramfs;
     /// What proxmox-boot-tool last wrote for the next boot to system partitions that are not mounted.
     std::optional<std::string> esp_command_line;
+    std::map<PciAddress, Gpu> gpus;
+    std::map<PciAddress, Function> functions;
     bool operator==(const Machine&) const = default;
+  };
+
+  /// A process that has device nodes open. One in a unit's cgroup (/system.slice/UNIT) lives while the unit
+  /// is active, one in a domain's (/machine.slice/machine-qemu…) while the domain runs.
+  struct Process {
+    std::string name;
+    std::string cgroup;              ///< empty: none that matters
+    std::vector<std::string> opens;  ///< device nodes, sorted, each once
+    bool operator==(const Process&) const = default;
+  };
+  /// A domain of libvirt. Its QEMU process need not be listed.
+  struct Domain {
+    std::string definition;  ///< XML; of a transient domain what it was created from
+    std::optional<std::string>
+        live;  ///< XML of the guest, or of its saved image, if it is not the definition
+    bool running = false;
+    bool saved = false;  ///< off, with its memory saved: the next start goes on from there
+    bool autostart = false;
+    bool persistent = true;
+    bool ignores_shutdown = false;  ///< the guest does nothing about a request to shut down
+    bool refuses_detach = false;    ///< the guest does not let go of a device
+    bool operator==(const Domain&) const = default;
+  };
+  /// What libvirt answers for one connection.
+  struct Connection {
+    std::map<std::string, Domain> domains;  ///< by name
+    std::optional<Error> unknown;           ///< why the domains could not be told
+    bool operator==(const Connection&) const = default;
   };
 
   std::string name;
@@ -84,6 +136,11 @@ struct HostFile {
   std::map<std::string, Unit> units;
   /// Set when systemd could not be asked on the recorded host.
   std::optional<Error> units_unknown;
+  std::map<int, Process> processes;  ///< by pid
+  /// Set when the recorded host did not tell who has device nodes open.
+  std::optional<Error> processes_unknown;
+  /// By URI, as "qemu:///system". With one that is not here, libvirt cannot be reached.
+  std::map<std::string, Connection> domains;
   bool operator==(const HostFile&) const = default;
 };
 

@@ -1,7 +1,9 @@
 #include "host/sim/recorder.hpp"
 
 #include <algorithm>
+#include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 
 #include <fmt/core.h>
@@ -10,6 +12,7 @@
 #include "host/memo_files.hpp"
 #include "host/sim/command_line_mask.hpp"
 #include "host/sim/kernel_words.hpp"
+#include "host/sim/recordable_domain.hpp"
 #include "host/sim/sim_files.hpp"
 #include "host/sim/sim_modprobe.hpp"
 
@@ -26,6 +29,7 @@ constexpr const char* always_recorded[] = {"/etc/hostname",
                                            "/proc/sys/kernel/osrelease",
                                            "/proc/sys/kernel/random/boot_id",
                                            "/proc/cmdline",
+                                           "/var/lib/gpuhost/identity.json",
                                            "/var/lib/gpuhost/ownership.json"};
 
 class RecordingModules final : public ModuleReader {
@@ -65,6 +69,67 @@ class RecordingUnits final : public UnitReader {
   const UnitReader& units_;
   mutable std::mutex mutex_;
   mutable std::map<std::string, Result<UnitState>> asked_;
+};
+
+/// One list for each connection, whether it was asked as a whole or for single domains.
+class RecordingDomains final : public DomainReader {
+ public:
+  explicit RecordingDomains(const DomainReader& domains) : domains_(domains) {}
+
+  [[nodiscard]] Result<std::vector<Domain>> domains(const std::string& connection) const override {
+    auto answer = domains_.domains(connection);
+    const std::lock_guard lock(mutex_);
+    auto& record = asked_[connection];
+    if (!answer) record.unknown = answer.error();
+    for (const auto& domain : answer.value_or(std::vector<Domain>{})) take(domain, record);
+    return answer;
+  }
+  [[nodiscard]] Result<Domain> domain(const std::string& connection, const std::string& name) const override {
+    auto answer = domains_.domain(connection, name);
+    const std::lock_guard lock(mutex_);
+    auto& record = asked_[connection];
+    if (answer) {
+      take(*answer, record);
+    } else if (answer.error().kind != ErrorKind::not_found) {
+      record.unknown = answer.error();
+    }
+    return answer;
+  }
+  /// Domains that were seen before libvirt stopped to answer are no list to plan with.
+  [[nodiscard]] std::map<std::string, HostFile::Connection> asked() const {
+    auto connections = asked_;
+    for (auto& [uri, connection] : connections) {
+      if (connection.unknown) connection.domains.clear();
+    }
+    return connections;
+  }
+
+ private:
+  static void take(const Domain& domain, HostFile::Connection& record) {
+    record.domains.insert_or_assign(domain.name, recordable(domain));
+  }
+
+  const DomainReader& domains_;
+  mutable std::mutex mutex_;
+  mutable std::map<std::string, HostFile::Connection> asked_;
+};
+
+class RecordingProcesses final : public ProcessReader {
+ public:
+  explicit RecordingProcesses(const ProcessReader& processes) : processes_(processes) {}
+
+  [[nodiscard]] Result<std::vector<Process>> device_users() const override {
+    auto answer = processes_.device_users();
+    const std::lock_guard lock(mutex_);
+    asked_ = answer;
+    return answer;
+  }
+  [[nodiscard]] const std::optional<Result<std::vector<Process>>>& asked() const { return asked_; }
+
+ private:
+  const ProcessReader& processes_;
+  mutable std::mutex mutex_;
+  mutable std::optional<Result<std::vector<Process>>> asked_;
 };
 
 HostFile::Unreadable unreadable(const Error& error, bool unseen) {
@@ -213,6 +278,15 @@ void take_units(const RecordingUnits& units, HostFile& host) {
   }
 }
 
+void take_processes(const RecordingProcesses& processes, HostFile& host) {
+  const auto& answer = processes.asked();
+  if (!answer) return;
+  if (!*answer) host.processes_unknown = answer->error();
+  for (const auto& process : answer->value_or(std::vector<Process>{})) {
+    host.processes[process.pid] = {process.name, process.cgroup, process.devices};
+  }
+}
+
 /// DMAR is Intel's table of IOMMUs, IVRS AMD's. Source: kernel, Documentation/arch/x86/iommu.rst.
 HostFile::Iommu firmware_iommu(const FileReader& files) {
   const auto tables = files.list(acpi_tables).value_or(std::vector<std::string>{});
@@ -240,11 +314,13 @@ HostFile record_host(const HostView& host, const std::function<void(const HostVi
   const MemoFiles files(host.files);
   const RecordingModules modules(host.modules);
   const RecordingUnits units(host.units);
+  const RecordingDomains domains(host.domains);
+  const RecordingProcesses processes(host.processes);
   look(HostView{.files = files,
                 .modules = modules,
                 .units = units,
-                .domains = host.domains,
-                .processes = host.processes,
+                .domains = domains,
+                .processes = processes,
                 .clock = host.clock,
                 .running = host.running});
   for (const char* path : always_recorded) static_cast<void>(files.read(path));
@@ -254,6 +330,8 @@ HostFile record_host(const HostView& host, const std::function<void(const HostVi
   take_modules(modules, recorded);
   take_defaults(recorded);
   take_units(units, recorded);
+  take_processes(processes, recorded);
+  recorded.domains = domains.asked();
   recorded.name = trim(files.read("/etc/hostname").value_or(""));
   if (recorded.name.empty()) recorded.name = "recorded";
   recorded.machine.iommu = firmware_iommu(host.files);

@@ -2,16 +2,26 @@
 
 #include "host/domains.hpp"
 #include "host/sim/host_file.hpp"
+#include "host/sim/sim_clock.hpp"
+#include "host/sim/sim_files.hpp"
+#include "host/sim/sim_host_devices.hpp"
+#include "host/sim/sim_modules.hpp"
 
 namespace gpuhost {
 
-/// libvirt's domains of a simulated host. Not for several threads.
+/// libvirt's domains of a simulated host. XML is kept as it was given, and shown as libvirt shows it: with a
+/// UUID, and to readers without passwords. What is refused, and how it is told, is as with the adapter to
+/// libvirt. Not for several threads.
 class SimDomains final : public DomainReader, public DomainWriter {
  public:
-  explicit SimDomains(HostFile& host) : host_(host) {}
+  /// `kernel` takes what is written to sysfs, and binds drivers as the kernel does.
+  SimDomains(HostFile& host, const SimFiles& files, FileWriter& kernel, SimModules& modules, SimClock& clock)
+      : host_(host), files_(files), devices_(host, files, kernel, modules), clock_(clock) {}
 
   [[nodiscard]] Result<std::vector<Domain>> domains(const std::string& connection) const override;
   [[nodiscard]] Result<Domain> domain(const std::string& connection, const std::string& name) const override;
+  [[nodiscard]] Result<std::string> full_definition(const std::string& connection,
+                                                    const std::string& name) override;
   Result<void> define(const std::string& connection, const std::string& xml) override;
   Result<void> start(const std::string& connection, const std::string& name) override;
   Result<void> shut_down(const std::string& connection, const std::string& name,
@@ -24,8 +34,27 @@ class SimDomains final : public DomainReader, public DomainWriter {
   Result<void> detach(const std::string& connection, const std::string& name, const std::string& device_xml,
                       std::chrono::seconds limit) override;
 
+  /// No guest outlives its host; those with autostart come up again if libvirt does and has their devices.
+  void boot();
+
  private:
+  using Domains = std::map<std::string, HostFile::Domain>;
+  struct Found {
+    Domains& of_connection;
+    Domains::iterator at;
+    [[nodiscard]] const std::string& name() const { return at->first; }
+    [[nodiscard]] HostFile::Domain& domain() const { return at->second; }
+  };
+
+  [[nodiscard]] Result<const Domains*> reach(const std::string& connection) const;
+  Result<Found> find(const std::string& connection, const std::string& name);
+  Result<void> run(const Found& found);
+  void end(const Found& found);
+
   HostFile& host_;
+  const SimFiles& files_;
+  SimHostDevices devices_;
+  SimClock& clock_;
 };
 
 }  // namespace gpuhost

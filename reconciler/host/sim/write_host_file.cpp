@@ -129,6 +129,36 @@ Node files_node(const std::map<std::string, HostFile::Entry>& files) {
   return node;
 }
 
+Node gpu_node(const HostFile::Gpu& gpu) {
+  Node node = mapping();
+  if (!gpu.uuid.empty()) add(node, "uuid", text_node(gpu.uuid));
+  if (gpu.drivers != HostFile::Gpu{}.drivers) add(node, "drivers", list(gpu.drivers));
+  if (gpu.framework != HostFile::VgpuFramework::none) {
+    const bool by_mdev = gpu.framework == HostFile::VgpuFramework::mdev;
+    add(node, "framework", text_node(by_mdev ? "mdev" : "vendor-vfio"));
+  }
+  if (gpu.first_function) add(node, "firstFunction", text_node(gpu.first_function->to_string()));
+  if (gpu.types_after > 0) add(node, "typesAfter", raw(fmt::format("{}", gpu.types_after)));
+  if (gpu.failing_function) add(node, "functionFails", raw(fmt::format("{}", *gpu.failing_function)));
+  if (gpu.gone) add(node, "gone", boolean(true));
+  return node;
+}
+
+Node function_node(const HostFile::Function& function) {
+  Node node = mapping();
+  add_list(node, "drivers", function.drivers);
+  return node;
+}
+
+/// Nothing for none.
+template <class T>
+void add_by_address(Node& node, std::string key, const std::map<PciAddress, T>& things,
+                    Node (*to_node)(const T&)) {
+  Node group = mapping();
+  for (const auto& [address, thing] : things) add(group, address.to_string(), to_node(thing));
+  if (!group.entries.empty()) add(node, std::move(key), std::move(group));
+}
+
 Node machine_node(const HostFile::Machine& machine) {
   Node node = mapping();
   if (machine.iommu != HostFile::Iommu::none) {
@@ -143,6 +173,8 @@ Node machine_node(const HostFile::Machine& machine) {
   add_list(node, "iommuUnits", machine.iommu_units);
   if (machine.initramfs) add(node, "initramfs", raw(*machine.initramfs));
   if (machine.esp_command_line) add(node, "espCommandLine", raw(*machine.esp_command_line));
+  add_by_address<HostFile::Gpu>(node, "gpus", machine.gpus, gpu_node);
+  add_by_address<HostFile::Function>(node, "functions", machine.functions, function_node);
   return node;
 }
 
@@ -206,6 +238,43 @@ Node units_node(const HostFile& host) {
   return node;
 }
 
+Node processes_node(const HostFile& host) {
+  Node node = mapping();
+  if (host.processes_unknown) add(node, "unknown", error_node(*host.processes_unknown));
+  for (const auto& [pid, process] : host.processes) {
+    Node one = mapping();
+    add(one, "name", raw(process.name));
+    if (!process.cgroup.empty()) add(one, "cgroup", raw(process.cgroup));
+    add_list(one, "opens", process.opens);
+    add(node, fmt::format("{}", pid), std::move(one));
+  }
+  return node;
+}
+
+Node domain_node(const HostFile::Domain& domain) {
+  Node node = mapping();
+  add(node, "definition", raw(domain.definition));
+  if (domain.live) add(node, "live", raw(*domain.live));
+  if (domain.running) add(node, "running", boolean(true));
+  if (domain.saved) add(node, "saved", boolean(true));
+  if (domain.autostart) add(node, "autostart", boolean(true));
+  if (!domain.persistent) add(node, "persistent", boolean(false));
+  if (domain.ignores_shutdown) add(node, "ignoresShutdown", boolean(true));
+  if (domain.refuses_detach) add(node, "refusesDetach", boolean(true));
+  return node;
+}
+
+Node domains_node(const HostFile& host) {
+  Node node = mapping();
+  for (const auto& [uri, connection] : host.domains) {
+    Node domains = mapping();
+    if (connection.unknown) add(domains, "unknown", error_node(*connection.unknown));
+    for (const auto& [name, domain] : connection.domains) add(domains, name, domain_node(domain));
+    add(node, uri, std::move(domains));
+  }
+  return node;
+}
+
 Node metadata_node(const HostFile& host) {
   Node node = mapping();
   add(node, "name", text_node(host.name));
@@ -227,6 +296,8 @@ std::string write_host_file(const HostFile& host) {
   add_section("files", files_node(host.files));
   add_section("modules", modules_node(host));
   add_section("units", units_node(host));
+  add_section("processes", processes_node(host));
+  add_section("domains", domains_node(host));
   return emit_yaml(node);
 }
 

@@ -14,7 +14,7 @@ namespace gpuhost {
 struct GpusState {
   bool running = true;
   std::shared_ptr<const Result<Inventory>> inventory;
-  std::shared_ptr<const Usage> usage;  ///< null: no entry speaks of a GPU, and nobody asks
+  std::shared_ptr<const Usage> usage;  ///< null: nothing runs under --root
 
   [[nodiscard]] Json describe() const;
   /// Who keeps the fact "gpu/… idle" or "vgpu/… idle" from being true; nothing: it is another fact.

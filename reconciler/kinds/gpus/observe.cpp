@@ -45,8 +45,7 @@ std::unique_ptr<Kind> make_gpus(std::vector<GpuEntry> entries) {
 
 GpusState Gpus::look(const HostView& host) const {
   GpusState state{.running = host.running, .inventory = inventory_of(host)};
-  // Who uses what is nobody's question where there is no GPU.
-  if (host.running && *state.inventory && !(**state.inventory).gpus.empty()) state.usage = usage_of(host);
+  if (host.running) state.usage = usage_of(host);
   return state;
 }
 

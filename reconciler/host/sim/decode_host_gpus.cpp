@@ -1,0 +1,84 @@
+#include "host/sim/decode_host_gpus.hpp"
+
+#include <array>
+
+#include <fmt/core.h>
+
+#include "base/text.hpp"
+#include "document/messages.hpp"
+#include "host/sim/decode_host_value.hpp"
+
+namespace gpuhost {
+
+namespace {
+
+using Framework = HostFile::VgpuFramework;
+
+constexpr std::array framework_words = {Word<Framework>{"none", Framework::none},
+                                        Word<Framework>{"mdev", Framework::mdev},
+                                        Word<Framework>{"vendor-vfio", Framework::vendor_vfio}};
+
+constexpr Format pci_address = {"a PCI address", "write it as 0000:41:00.0",
+                                [](std::string_view text) { return PciAddress::parse(text).has_value(); }};
+
+constexpr unsigned most_functions = 65535;  // of one device, as the PCIe capability counts them
+
+std::vector<std::string> module_names(const Value& value) {
+  auto names = words_in(value);
+  for (auto& name : names) name = underscored(name);
+  return names;
+}
+
+HostFile::Gpu decode_gpu(const Value& value) {
+  HostFile::Gpu gpu;
+  auto reader = value.mapping();
+  if (const auto uuid = reader.at("uuid")) gpu.uuid = uuid.text().value_or("");
+  if (const auto drivers = reader.at("drivers")) gpu.drivers = module_names(drivers);
+  if (const auto framework = reader.at("framework")) {
+    gpu.framework = framework.word<Framework>(framework_words).value_or(gpu.framework);
+  }
+  if (const auto first = reader.at("firstFunction")) {
+    gpu.first_function = PciAddress::parse(first.text(pci_address).value_or(""));
+  }
+  if (const auto after = reader.at("typesAfter")) gpu.types_after = after.integer(0, 1000).value_or(0);
+  if (const auto index = reader.at("functionFails")) {
+    gpu.failing_function = index.integer(0, most_functions);
+  }
+  if (const auto gone = reader.at("gone")) gpu.gone = gone.boolean().value_or(false);
+  return gpu;
+}
+
+HostFile::Function decode_function(const Value& value) {
+  HostFile::Function function;
+  auto reader = value.mapping();
+  if (const auto drivers = reader.at("drivers")) function.drivers = module_names(drivers);
+  return function;
+}
+
+template <class T>
+std::map<PciAddress, T> by_address(const Value& value, T (*decode)(const Value&)) {
+  std::map<PciAddress, T> found;
+  for (const auto& [key, name, entry] : value.entries().value_or(std::vector<NamedValue>{})) {
+    const auto address = PciAddress::parse(name);
+    auto decoded = decode(entry);
+    if (!address) {
+      key.report(messages::malformed, fmt::format("'{}' is not a PCI address", name),
+                 std::string(pci_address.advice));
+    } else if (!found.emplace(*address, std::move(decoded)).second) {
+      key.report(messages::duplicate_key, fmt::format("the PCI function {} stands here twice", name));
+    }
+  }
+  return found;
+}
+
+}  // namespace
+
+std::map<PciAddress, HostFile::Gpu> decode_host_gpus(const Value& value) {
+  return by_address<HostFile::Gpu>(value, decode_gpu);
+}
+
+std::map<PciAddress, HostFile::Function> decode_host_functions(const Value& value) {
+  return by_address<HostFile::Function>(value, decode_function);
+}
+
+}  // namespace gpuhost

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <map>
+
+#include "base/pci_address.hpp"
+#include "document/map_reader.hpp"
+#include "host/sim/host_file.hpp"
+
+namespace gpuhost {
+
+/// The sections `machine.gpus` and `machine.functions`, by PCI address.
+[[nodiscard]] std::map<PciAddress, HostFile::Gpu> decode_host_gpus(const Value& value);
+[[nodiscard]] std::map<PciAddress, HostFile::Function> decode_host_functions(const Value& value);
+
+}  // namespace gpuhost
