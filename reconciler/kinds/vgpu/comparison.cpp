@@ -1,7 +1,6 @@
 #include "kinds/vgpu/comparison.hpp"
 
 #include <algorithm>
-#include <set>
 
 #include <fmt/format.h>
 
@@ -32,11 +31,9 @@ VgpuParams recorded_params(const Ownership::Object* record) {
   return params;
 }
 
-/// Whether the record is of this GPU, and not of one that was in its place before. A record that was made
-/// while nobody told the UUID has the PCI ids only.
+/// Whether the record is of this GPU, and not of one that was in its place before.
 bool is_same_gpu(const Ownership::Object& record, const Gpu& gpu) {
-  const auto identity = text_in(record.applied, "gpu");
-  return identity == identity_of(gpu) || identity == gpu.pci_id();
+  return is_identity_of(text_in(record.applied, "gpu"), gpu);
 }
 
 std::string names_of(const std::vector<Holder>& holders) {

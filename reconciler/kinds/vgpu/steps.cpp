@@ -66,7 +66,6 @@ Step create_step(const GpuCase& on, const WantedVgpu& vgpu, const Place& place) 
   if (on.uses_functions()) step.needs.push_back(gpu_facts::functions_enabled(on.gpu.address));
   for (const auto* removed : on.removed) step.needs.push_back(absent_fact(removed->uuid));
   step.provides = {gpu_facts::present(vgpu.uuid)};
-  step.ends = {gpu_facts::without_vgpus(on.gpu.address)};
   step.affects = affected(on.gpu, {});
   step.lanes = {lane(on.gpu)};
   step.claims = claim(on, vgpu, place.parent, place.function);
