@@ -20,8 +20,9 @@ struct Domain {
   bool operator==(const Domain&) const = default;
 };
 
-/// Domains of a local libvirt, over a read-only connection. `connection` is a local URI such as
-/// "qemu:///system". unavailable: libvirt cannot be reached. Safe to call from several threads.
+/// Domains of a local libvirt, over a read-only connection: secrets, such as the password of a console, are
+/// left out of the XML. `connection` is a local URI such as "qemu:///system". unavailable: libvirt cannot be
+/// reached. Safe to call from several threads.
 class DomainReader {
  public:
   virtual ~DomainReader() = default;
@@ -35,7 +36,12 @@ class DomainReader {
 class DomainWriter {
  public:
   virtual ~DomainWriter() = default;
-  /// Makes `xml` what the next start of the domain it names uses.
+  /// The definition with its secrets: what a changed definition has to be made of, since defining what a
+  /// DomainReader gave would lose them. For `define` alone, never to be shown or kept.
+  /// unsupported: the domain is transient and has none.
+  [[nodiscard]] virtual Result<std::string> full_definition(const std::string& connection,
+                                                            const std::string& name) = 0;
+  /// Makes `xml`, made from full_definition, what the next start of the domain it names uses.
   virtual Result<void> define(const std::string& connection, const std::string& xml) = 0;
   /// Done when it runs; one that was saved goes on where it was.
   virtual Result<void> start(const std::string& connection, const std::string& name) = 0;

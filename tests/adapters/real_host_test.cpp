@@ -58,8 +58,8 @@ TEST(RealHost, without_systemd_units_are_unknown_and_commands_are_children) {
 }
 
 TEST(LazySystemd, the_library_belongs_beside_the_program) {
-  EXPECT_TRUE(LazySystemd::installed_library().ends_with("/../lib/gpuhost/libgpuhost-systemd.so"));
-  EXPECT_TRUE(LazySystemd::installed_library().starts_with('/'));
+  EXPECT_TRUE(installed_adapter_library("systemd").ends_with("/../lib/gpuhost/libgpuhost-systemd.so"));
+  EXPECT_TRUE(installed_adapter_library("systemd").starts_with('/'));
 }
 
 TEST(BootClock, goes_on_and_prints_RFC_3339) {

@@ -62,6 +62,11 @@ class FakeHost final : public FileReader,
     if (const auto found = guests->find(name); found != guests->end()) return found->second;
     return fail(ErrorKind::not_found, "no domain " + name);
   }
+  Result<std::string> full_definition(const std::string& connection, const std::string& name) override {
+    auto found = domain(connection, name);
+    if (!found) return fail(std::move(found));
+    return found->definition;
+  }
   Result<void> define(const std::string&, const std::string& xml) override {
     const auto begin = xml.find("<name>") + 6;
     const auto name = xml.substr(begin, xml.find("</name>") - begin);

@@ -129,6 +129,14 @@ TEST(Recorder, MasksTheCommandLine) {
             HostFile::Entry(text("root=UUID=1 ro ip=<masked> intel_iommu=off\n")));
 }
 
+TEST(Recorder, HoldsTheIdentityRecord) {
+  auto file = host();
+  file.files["/var/lib/gpuhost/identity.json"] = text("{}\n");
+  const SimHost live(file);
+  const auto recorded = record_host(live.view(), [](const HostView&) {});
+  EXPECT_EQ(recorded.files.at("/var/lib/gpuhost/identity.json"), HostFile::Entry(text("{}\n")));
+}
+
 struct MaskCase {
   std::string path;
   std::string content;

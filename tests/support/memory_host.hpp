@@ -91,6 +91,7 @@ class MemoryHost {
     using Text = const std::string&;
     [[nodiscard]] Result<std::vector<Domain>> domains(Text) const override { return gone(); }
     [[nodiscard]] Result<Domain> domain(Text, Text) const override { return gone(); }
+    Result<std::string> full_definition(Text, Text) override { return gone(); }
     Result<void> define(Text, Text) override { return gone(); }
     Result<void> start(Text, Text) override { return gone(); }
     Result<void> shut_down(Text, Text, std::chrono::seconds) override { return gone(); }

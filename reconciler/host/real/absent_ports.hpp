@@ -50,6 +50,9 @@ class AbsentPorts final : public ModuleReader,
   [[nodiscard]] Result<Domain> domain(Text /*connection*/, Text /*name*/) const override {
     return unavailable();
   }
+  [[nodiscard]] Result<std::string> full_definition(Text /*connection*/, Text /*name*/) override {
+    return unavailable();
+  }
   Result<void> define(Text /*connection*/, Text /*xml*/) override { return unavailable(); }
   Result<void> start(Text /*connection*/, Text /*name*/) override { return unavailable(); }
   Result<void> shut_down(Text /*connection*/, Text /*name*/, std::chrono::seconds /*limit*/) override {

@@ -1,22 +1,19 @@
 #pragma once
 
-#include <memory>
-#include <mutex>
 #include <string>
 
+#include "host/real/adapter_library.hpp"
 #include "host/real/systemd.hpp"
 
 namespace gpuhost {
 
-/// systemd, behind a library that is loaded on first use, since D-Bus would cost every start of gpuhost some
-/// milliseconds. unavailable, without loading anything: systemd does not run here, or there is no system bus.
+/// systemd, behind a library that is loaded on first use. unavailable, without loading anything: systemd does
+/// not run here, or there is no system bus.
 class LazySystemd final : public Systemd {
  public:
   /// `library`: libgpuhost-systemd.so.
-  explicit LazySystemd(std::string library = installed_library());
+  explicit LazySystemd(std::string library = installed_adapter_library("systemd"));
 
-  /// ../lib/gpuhost/libgpuhost-systemd.so from where the running program is; nothing else is ever loaded.
-  [[nodiscard]] static std::string installed_library();
   /// Whether systemd is what started this host, sd_booted(3).
   [[nodiscard]] static bool booted();
 
@@ -31,11 +28,8 @@ class LazySystemd final : public Systemd {
 
  private:
   Result<Systemd*> reach() const;
-  Result<std::unique_ptr<Systemd>> load() const;
 
-  std::string library_;
-  mutable std::once_flag loaded_;
-  mutable Result<std::unique_ptr<Systemd>> adapter_;
+  AdapterLibrary<Systemd> library_;
 };
 
 }  // namespace gpuhost

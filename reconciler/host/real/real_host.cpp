@@ -6,8 +6,11 @@
 #include "host/real/boot_clock.hpp"
 #include "host/real/child_commands.hpp"
 #include "host/real/kmod_modules.hpp"
+#include "host/real/lazy_libvirt.hpp"
 #include "host/real/lazy_systemd.hpp"
 #include "host/real/linux_files.hpp"
+#include "host/real/proc_processes.hpp"
+#include "host/real/uevent_waiter.hpp"
 
 namespace gpuhost {
 
@@ -46,6 +49,9 @@ struct RealHost::Adapters {
   LinuxFiles files;
   KmodModules modules;
   LazySystemd systemd;
+  LazyLibvirt libvirt;
+  ProcProcesses processes;
+  UeventWaiter waiter;
   HostCommands commands;
   BootClock clock;
   AbsentPorts absent;
@@ -61,8 +67,8 @@ HostView RealHost::view() const {
   return {.files = at.files,
           .modules = at.port<ModuleReader>(at.modules),
           .units = at.port<UnitReader>(at.systemd),
-          .domains = at.absent,
-          .processes = at.absent,
+          .domains = at.port<DomainReader>(at.libvirt),
+          .processes = at.port<ProcessReader>(at.processes),
           .clock = at.clock,
           .running = at.running};
 }
@@ -73,9 +79,9 @@ Host RealHost::host() {
           .files = at.files,
           .modules = at.port<ModuleWriter>(at.modules),
           .units = at.port<UnitWriter>(at.systemd),
-          .domains = at.absent,
+          .domains = at.port<DomainWriter>(at.libvirt),
           .commands = at.port<CommandRunner>(at.commands),
-          .waiter = at.absent};
+          .waiter = at.port<Waiter>(at.waiter)};
 }
 
 Result<void> RealHost::reboot() {

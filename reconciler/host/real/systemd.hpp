@@ -8,16 +8,11 @@ namespace gpuhost {
 
 /// All that gpuhost asks of systemd. A command runs as a transient service, so that it is bounded and
 /// outlives gpuhost; a program ended by a signal has exit code 128 + signal, as in a shell. Every call of
-/// every port may come from any thread.
+/// every port may come from any thread. libgpuhost-systemd.so makes one, see AdapterLibrary.
 class Systemd : public UnitReader, public UnitWriter, public CommandRunner {
  public:
   /// Asks for an orderly reboot and returns at once.
   virtual Result<void> reboot() = 0;
 };
-
-/// What libgpuhost-systemd.so offers under `systemd_factory_name`: a new adapter, owned by the caller, or
-/// null.
-using SystemdFactory = Systemd* (*)() noexcept;
-inline constexpr const char* systemd_factory_name = "gpuhost_make_systemd";
 
 }  // namespace gpuhost

@@ -13,8 +13,6 @@ namespace gpuhost {
 
 namespace {
 
-constexpr const char* not_running = "Requested operation is not valid: domain is not running";
-
 std::unexpected<Error> cannot(const char* action, const std::string& name, ErrorKind kind,
                               const std::string& why) {
   return fail(kind, fmt::format("cannot {} domain {}: {}", action, name, why));
@@ -45,11 +43,6 @@ Result<HostDevice> device_in(const std::string& element) {
     return fail(ErrorKind::unsupported, "the simulator knows PCI functions and mediated devices only");
   }
   return xml->host_devices.front();
-}
-
-std::vector<HostDevice>::const_iterator find_device(const std::vector<HostDevice>& devices,
-                                                    const HostDevice& wanted) {
-  return std::ranges::find(devices, wanted.device, &HostDevice::device);
 }
 
 }  // namespace
@@ -97,25 +90,30 @@ Result<Domain> SimDomains::domain(const std::string& connection, const std::stri
                                                 name, name));
 }
 
+Result<std::string> SimDomains::full_definition(const std::string& connection, const std::string& name) {
+  const auto found = find(connection, name);
+  if (!found) return std::unexpected(found.error());
+  if (found->domain().persistent) return with_uuid(found->domain().definition, name);
+  return fail(ErrorKind::unsupported,
+              fmt::format("domain {} is transient: it has no definition for a next start", name));
+}
+
 Result<void> SimDomains::define(const std::string& connection, const std::string& xml) {
   if (auto reached = reach(connection); !reached) return fail(std::move(reached));
+  const auto refused = [&](ErrorKind kind, const std::string& why) {
+    return fail(kind, fmt::format("cannot define a domain of {}: {}", connection, why));
+  };
   const auto read = read_domain_xml(xml);
-  if (!read) return std::unexpected(Error(read.error()).within("cannot define a domain"));
+  if (!read) return refused(ErrorKind::invalid, "XML error: " + read.error().message);
   auto& domains = host_.domains.at(connection).domains;
   const auto& name = read->name;
   const auto uuid = uuid_in(xml);
   for (const auto& [other_name, other] : domains) {
     const std::string other_uuid = uuid_of_domain(other_name, other.definition);
-    if (other_name == name && uuid != other_uuid) {
-      return cannot(
-          "define", name, ErrorKind::io,
-          fmt::format("operation failed: domain '{}' already exists with uuid {}", name, other_uuid));
-    }
-    if (other_name != name && uuid == other_uuid) {
-      return cannot("define", name, ErrorKind::io,
-                    fmt::format("operation failed: domain '{}' is already defined with uuid {}", other_name,
-                                other_uuid));
-    }
+    if ((other_name == name) == (uuid == other_uuid)) continue;
+    return refused(ErrorKind::io,
+                   fmt::format("operation failed: domain '{}' {} with uuid {}", other_name,
+                               other_name == name ? "already exists" : "is already defined", other_uuid));
   }
   auto& domain = domains[name];
   domain.persistent = true;
@@ -158,8 +156,10 @@ Result<void> SimDomains::shut_down(const std::string& connection, const std::str
   if (!found->domain().running) return {};
   if (found->domain().ignores_shutdown) {
     clock_.advance(limit);
-    return cannot("shut down", name, ErrorKind::timed_out,
-                  fmt::format("it still runs after {} s", limit.count()));
+    return std::unexpected(Error{
+        ErrorKind::timed_out,
+        fmt::format("cannot shut down domain {}: its guest did not end within {} s", name, limit.count()),
+        "see whether the guest answers to ACPI's power button, or shut it down from the inside"});
   }
   end(*found);
   return {};
@@ -169,16 +169,16 @@ Result<void> SimDomains::managed_save(const std::string& connection, const std::
   const auto found = find(connection, name);
   if (!found) return std::unexpected(found.error());
   auto& domain = found->domain();
-  if (!domain.running) return cannot("save", name, ErrorKind::busy, not_running);
-  if (!domain.persistent) {
-    return cannot("save", name, ErrorKind::busy,
-                  "Requested operation is not valid: cannot do managed save for transient domain");
-  }
+  if (!domain.running) return {};
+  const auto refused = [&](const std::string& why) {
+    return fail(ErrorKind::unsupported,
+                fmt::format("cannot save domain {}: Requested operation is not valid: {}", name, why),
+                "shut it down instead");
+  };
+  if (!domain.persistent) return refused("cannot do managed save for transient domain");
   if (const auto devices = guest_devices(domain); !devices.empty()) {
-    return cannot("save", name, ErrorKind::unsupported,
-                  fmt::format("Requested operation is not valid: cannot migrate a domain with <hostdev "
-                              "mode='subsystem' type='{}'>",
-                              devices.front().is_pci() ? "pci" : "mdev"));
+    return refused(fmt::format("cannot migrate a domain with <hostdev mode='subsystem' type='{}'>",
+                               devices.front().is_pci() ? "pci" : "mdev"));
   }
   domain.saved = true;
   end(*found);
@@ -196,7 +196,7 @@ Result<void> SimDomains::set_autostart(const std::string& connection, const std:
   const auto found = find(connection, name);
   if (!found) return std::unexpected(found.error());
   if (!found->domain().persistent) {
-    return cannot("set autostart of", name, ErrorKind::busy,
+    return cannot("set the autostart of", name, ErrorKind::busy,
                   "Requested operation is not valid: cannot set autostart for transient domain");
   }
   found->domain().autostart = on;
@@ -209,7 +209,8 @@ Result<void> SimDomains::attach(const std::string& connection, const std::string
   const auto found = find(connection, name);
   if (!found) return std::unexpected(found.error());
   auto& domain = found->domain();
-  if (!domain.running) return cannot(action, name, ErrorKind::busy, not_running);
+  if (!domain.running)
+    return cannot(action, name, ErrorKind::busy, "Requested operation is not valid: domain is not running");
   const auto device = device_in(device_xml);
   if (!device) return cannot(action, name, device.error());
   auto xml = with_host_devices(live_xml(domain), {}, {}, {device->element});
@@ -225,22 +226,19 @@ Result<void> SimDomains::detach(const std::string& connection, const std::string
   const auto found = find(connection, name);
   if (!found) return std::unexpected(found.error());
   auto& domain = found->domain();
-  if (!domain.running) return cannot(action, name, ErrorKind::busy, not_running);
+  if (!domain.running) return {};
   const auto wanted = device_in(device_xml);
   if (!wanted) return cannot(action, name, wanted.error());
   const auto devices = guest_devices(domain);
-  const auto device = find_device(devices, *wanted);
-  if (device == devices.end()) {
-    return cannot(
-        action, name, ErrorKind::not_found,
-        fmt::format("device not found: {} {} not found",
-                    wanted->is_pci() ? "host pci device" : "mediated device", to_string(wanted->device)));
-  }
+  const auto device = std::ranges::find(devices, wanted->device, &HostDevice::device);
+  if (device == devices.end()) return {};
   if (domain.refuses_detach) {
     clock_.advance(limit);
-    return cannot(
-        action, name, ErrorKind::timed_out,
-        fmt::format("the guest has not let go of {} after {} s", to_string(wanted->device), limit.count()));
+    return fail(
+        ErrorKind::timed_out,
+        fmt::format("cannot detach a device from domain {}: its guest did not let go of it within {} s", name,
+                    limit.count()),
+        "see what uses the device in the guest, or shut the guest down");
   }
   auto xml = with_host_devices(live_xml(domain), {wanted->device}, {}, {});
   if (!xml) return cannot(action, name, xml.error());

@@ -10,7 +10,8 @@
 namespace gpuhost {
 
 /// libvirt's domains of a simulated host. XML is kept as it was given, and shown as libvirt shows it: with a
-/// UUID, and to readers without passwords. Not for several threads.
+/// UUID, and to readers without passwords. What is refused, and how it is told, is as with the adapter to
+/// libvirt. Not for several threads.
 class SimDomains final : public DomainReader, public DomainWriter {
  public:
   /// `kernel` takes what is written to sysfs, and binds drivers as the kernel does.
@@ -19,6 +20,8 @@ class SimDomains final : public DomainReader, public DomainWriter {
 
   [[nodiscard]] Result<std::vector<Domain>> domains(const std::string& connection) const override;
   [[nodiscard]] Result<Domain> domain(const std::string& connection, const std::string& name) const override;
+  [[nodiscard]] Result<std::string> full_definition(const std::string& connection,
+                                                    const std::string& name) override;
   Result<void> define(const std::string& connection, const std::string& xml) override;
   Result<void> start(const std::string& connection, const std::string& name) override;
   Result<void> shut_down(const std::string& connection, const std::string& name,

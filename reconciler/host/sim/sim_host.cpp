@@ -171,6 +171,10 @@ struct SimHost::World {
       return world.call<Domain>("domains.domain", name, false,
                                 [&] { return world.libvirt.domain(connection, name); });
     }
+    Result<std::string> full_definition(Text connection, Text name) override {
+      return world.call<std::string>("domains.full_definition", name, false,
+                                     [&] { return world.libvirt.full_definition(connection, name); });
+    }
     Result<void> define(Text connection, Text xml) override {
       return write("domains.define", connection, [&] { return world.libvirt.define(connection, xml); });
     }

@@ -17,7 +17,8 @@ import time
 SUITE = "bookworm"
 PACKAGES = [
     "systemd-sysv", "dbus", "udev", "kmod", "libsdbus-c++1", "libkmod2", "libyaml-cpp0.7", "libfmt9", "libspdlog1.10",
-    "libmd0", "libstdc++6", "libgtest-dev", "libasan8", "libubsan1",
+    "libmd0", "libstdc++6", "libgtest-dev", "libasan8", "libubsan1", "libpugixml1v5",
+    "libvirt-daemon-system", "libvirt-clients", "qemu-system-x86",
 ]
 # No fsync of thousands of files, nothing that no test reads.
 OPTIONS = [
