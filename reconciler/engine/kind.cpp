@@ -36,6 +36,9 @@ std::optional<Truth> Kind::holds(const Fact&, const Observation&) const {
 std::vector<Offer> Kind::offer(const Fact&, const Observation&, const PlanInput&) const {
   return {};
 }
+std::string Kind::obstacle(const Fact&, const Observation&) const {
+  return {};
+}
 Result<void> Kind::remember(const Observation&, Host&) const {
   return {};
 }

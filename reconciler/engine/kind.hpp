@@ -126,6 +126,10 @@ class Kind {
   /// say.
   [[nodiscard]] virtual std::string advice(const Fact& fact) const;
 
+  /// Why a fact of this kind is not true now and nobody may make it so, with what to do: who holds a GPU,
+  /// whose a guest is. Empty if there is nothing to say.
+  [[nodiscard]] virtual std::string obstacle(const Fact& fact, const Observation& seen) const;
+
   /// Whether the action's goal is reached on the host as it is now. An error: it cannot be told.
   [[nodiscard]] virtual Result<bool> satisfied(const StepAction& action, const HostView& host) const = 0;
 
@@ -154,6 +158,9 @@ class KindOver : public Kind {
                                          const PlanInput& input) const final {
     return offer_from(fact, state_of(seen), input);
   }
+  [[nodiscard]] std::string obstacle(const Fact& fact, const Observation& seen) const final {
+    return obstacle_in(fact, state_of(seen));
+  }
   Result<void> remember(const Observation& seen, Host& host) const final {
     return remember_from(state_of(seen), host);
   }
@@ -167,6 +174,7 @@ class KindOver : public Kind {
   [[nodiscard]] virtual std::vector<Offer> offer_from(const Fact&, const State&, const PlanInput&) const {
     return {};
   }
+  [[nodiscard]] virtual std::string obstacle_in(const Fact&, const State&) const { return {}; }
   virtual Result<void> remember_from(const State&, Host&) const { return {}; }
 
  private:

@@ -93,10 +93,38 @@ void Linker::bracket_for(const Fact& need, std::size_t user) {
     use(*way, user);
     return;
   }
+  for (auto& why : reasons_against(need, {})) block(user, std::move(why));
+}
+
+/// What lies at the bottom: of a GPU that is held, say, the one holder who may not be stopped.
+std::vector<std::string> Linker::reasons_against(const Fact& need, std::set<Fact> asked) {
+  asked.insert(need);
+  std::vector<std::string> reasons;
+  const auto ask = [&](const std::vector<Fact>& needs) {
+    for (const auto& deeper : needs) {
+      Cost ignored;
+      if (!asked.contains(deeper) && !reachable(deeper, asked, ignored))
+        std::ranges::move(reasons_against(deeper, asked), std::back_inserter(reasons));
+    }
+  };
+  for (std::size_t rank = 0; rank < kinds_.size(); ++rank)
+    for (const auto& offer : kinds_[rank]->offer(need, *seen_[rank], input_)) {
+      ask(offer.needs);
+      if (offer.acquire) ask(offer.acquire->needs);
+    }
+  if (reasons.empty()) reasons.push_back(reason_against(need));
+  return reasons;
+}
+
+std::string Linker::reason_against(const Fact& need) {
+  if (const auto& now = truth(need); now.value == Truth::Value::unknown)
+    return fmt::format("cannot tell whether {}: {}", need.to_string(), now.reason);
+  for (std::size_t rank = 0; rank < kinds_.size(); ++rank)
+    if (auto obstacle = kinds_[rank]->obstacle(need, *seen_[rank]); !obstacle.empty()) return obstacle;
   std::string why = fmt::format("nothing provides {}", need.to_string());
   for (const auto& kind : kinds_)
     if (const auto advice = kind->advice(need); !advice.empty()) why += "; " + advice;
-  block(user, std::move(why));
+  return why;
 }
 
 void Linker::use(const Way& way, std::size_t user) {

@@ -66,6 +66,8 @@ class Linker {
   [[nodiscard]] static Steps others(const Index& index, const Fact& fact, std::size_t user);
   void resolve(const Fact& need, std::size_t user);
   void bracket_for(const Fact& need, std::size_t user);
+  [[nodiscard]] std::vector<std::string> reasons_against(const Fact& need, std::set<Fact> asked);
+  [[nodiscard]] std::string reason_against(const Fact& need);
   void use(const Way& way, std::size_t user);
   std::size_t open_bracket(const Way& way);
   [[nodiscard]] std::optional<Way> best_way(const Fact& need, std::set<Fact> asked);

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "host/host.hpp"
@@ -20,7 +21,9 @@ struct Holder {
   Type type = Type::process;
   std::string name;        ///< of domain, unit or program
   std::optional<int> pid;  ///< of the process, where there is one
-  std::string remark;      ///< "guest 101 of Proxmox", "pod of Kubernetes": who to ask; may be empty
+  std::string remark;      ///< "guest 101 of Proxmox VE", "a pod of Kubernetes"; may be empty
+  /// What of the device that was asked for it has: functions by address, vGPUs by UUID.
+  std::vector<std::variant<PciAddress, Uuid>> devices;
   bool operator==(const Holder&) const = default;
 };
 
@@ -39,17 +42,20 @@ class Usage {
   [[nodiscard]] std::vector<std::string> units() const;
 
  private:
-  friend std::shared_ptr<const Usage> usage_of(const HostView& host);
+  friend class UsageReader;
   struct Use {
     Holder holder;
     std::vector<PciAddress> functions;
     std::vector<Uuid> vgpus;
   };
+  template <class Asked>
+  [[nodiscard]] std::vector<Holder> having(Asked asked) const;
+
   std::vector<Use> uses_;
   std::optional<Error> unknown_;
 };
 
-/// Reads it, once in a look.
+/// Reads it, once in a look; nothing is read on a host without GPUs.
 [[nodiscard]] std::shared_ptr<const Usage> usage_of(const HostView& host);
 
 /// Domains of a connection, read once in a look for each connection.

@@ -65,9 +65,12 @@ struct Gpu : PciFunction {
   std::optional<std::string> uuid;
   std::optional<std::string> serial;     ///< of the board, from the identity record
   std::optional<unsigned> device_minor;  ///< N of /dev/nvidiaN while NVIDIA's driver has it
-  std::vector<unsigned> drm_nodes;       ///< minors N of /dev/dri/cardN and renderDN
+  std::vector<std::string> drm_nodes;    ///< names under /dev/dri: "card1", "renderD129"
+  std::optional<std::string> slot;       ///< name of the physical slot, where firmware gives slots one
 
   [[nodiscard]] const VirtualFunction* function_at(const PciAddress& address) const;
+  /// Whether the address is its own, or that of a virtual function or companion of it.
+  [[nodiscard]] bool has(const PciAddress& address) const;
 };
 
 /// A GPU that was seen before, from gpuhost's identity record.
@@ -81,8 +84,9 @@ struct KnownGpu {
 
 /// All GPUs of the host and what lies beside them.
 struct Inventory {
-  std::vector<Gpu> gpus;        ///< by address
-  std::vector<KnownGpu> known;  ///< seen now or before, by address; one that is in `gpus` no more is absent
+  std::vector<Gpu> gpus;              ///< by address
+  std::vector<KnownGpu> known;        ///< seen before, by address; one that is not in `gpus` is absent now
+  std::optional<Error> record_error;  ///< why the identity record cannot be used
 
   [[nodiscard]] const Gpu* find(const PciAddress& address) const;
   /// The GPU that the address belongs to: itself, a virtual function or a companion of it.

@@ -41,6 +41,9 @@ struct Selection {
 /// absent now and on record, so that the others keep their names.
 [[nodiscard]] Selection select_gpus(const GpuEntry& entry, const Inventory& inventory);
 
+/// Whether a reference of the document means the GPU: by its name, or as the first of one.
+[[nodiscard]] bool is_named(const SelectedGpu& gpu, std::string_view reference);
+
 /// "gpu[left].FIELD", the address in plans, and "gpu[0000:41:00.0].FIELD", what ownership knows it by.
 [[nodiscard]] std::string gpu_address(const SelectedGpu& gpu, std::string_view field);
 [[nodiscard]] std::string gpu_object(const Gpu& gpu, std::string_view field);

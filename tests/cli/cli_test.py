@@ -355,7 +355,7 @@ class Applying(CommandTest):
                         "units: {ollama.service: {enabled: false, state: inactive}}\n")
         done = self.apply(text, expect=5)
         self.assertIn("Done:", done.stdout)
-        self.assertIn("Degraded        True", self.run_gpuhost("status", "--host", self.host, expect=0).stdout)
+        self.assertIn("Degraded            True", self.run_gpuhost("status", "--host", self.host, expect=0).stdout)
 
     def test_no_rollback_makes_it_1(self):
         self.failing()

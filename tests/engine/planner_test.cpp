@@ -229,6 +229,36 @@ TEST(Planner, NamesANeedThatNothingMeetsWithWhatToDo) {
   EXPECT_THAT(step_named(plan, "attach").step.blocked_by, ElementsAre(HasSubstr("it is not so")));
 }
 
+/// Of a GPU that is held by two, the one who can be stopped is no reason.
+TEST(Planner, NamesWhatLiesAtTheBottomOfANeed) {
+  ToyBench bench;
+  auto& gpu = bench.kind("gpu");
+  gpu.steps = [](const auto&) { return std::vector<Step>{{.title = "bind", .needs = {{"gpu/1", "idle"}}}}; };
+  gpu.offers = [](const Fact& fact) {
+    if (fact != Fact{"gpu/1", "idle"}) return std::vector<Offer>{};
+    return std::vector<Offer>{{.needs = {{"unit/x", "inactive"}, {"vm/nova", "stopped"}}}};
+  };
+  auto& unit = bench.kind("unit");
+  unit.offers = [](const Fact& fact) {
+    if (fact.subject != "unit/x") return std::vector<Offer>{};
+    return std::vector<Offer>{{.acquire = Step{.title = "stop", .provides = {fact}},
+                               .release = Step{.title = "start", .ends = {fact}}}};
+  };
+  bench.kind("vm").hint = "nova belongs to somebody else";
+  const auto plan = bench.plan();
+  EXPECT_THAT(step_named(plan, "bind").step.blocked_by,
+              ElementsAre("nothing provides vm/nova stopped; nova belongs to somebody else"));
+}
+
+TEST(Planner, AnObstacleIsToldInPlaceOfAdvice) {
+  ToyBench bench;
+  auto& gpu = bench.kind("gpu");
+  gpu.steps = [](const auto&) { return std::vector<Step>{{.title = "bind", .needs = {{"gpu/1", "idle"}}}}; };
+  gpu.hint = "advice";
+  gpu.obstacles[{"gpu/1", "idle"}] = "python3 (pid 4711) holds it";
+  EXPECT_THAT(step_named(bench.plan(), "bind").step.blocked_by, ElementsAre("python3 (pid 4711) holds it"));
+}
+
 TEST(Planner, AnUnknownFactBlocksWhatRestsOnIt) {
   ToyBench bench;
   auto& kind = bench.kind("gpu");

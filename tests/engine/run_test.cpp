@@ -47,6 +47,40 @@ TEST(Run, ASecondRunHasNothingToDo) {
   EXPECT_THAT(bench.world->log, ElementsAre("one", "two"));
 }
 
+TEST(Run, IsRememberedOnceAndBeforeTheFirstStep) {
+  ToyBench bench;
+  auto& kind = bench.kind("x");
+  kind.steps = until_there({toy("one", {}, {"x/1", "up"}), toy("two", {{"x/1", "up"}}, {"x/2", "up"})});
+  bench.world->during = [&](const Step&) { EXPECT_EQ(kind.remembered, 1U); };
+  ASSERT_TRUE(bench.run().has_value());
+  EXPECT_EQ(kind.remembered, 1U);
+  ASSERT_TRUE(bench.run().has_value());  // nothing to do, nothing to lose
+  EXPECT_EQ(kind.remembered, 1U);
+}
+
+TEST(Run, WithoutARecordThereIsNoStep) {
+  ToyBench bench;
+  auto& kind = bench.kind("x");
+  kind.steps = until_there({toy("one", {}, {"x/1", "up"})});
+  kind.forgets = Error{ErrorKind::io, "the disk is full"};
+  const auto report = bench.run();
+  ASSERT_TRUE(report.has_value());
+  EXPECT_EQ(report->result, RunReport::Result::failed);
+  EXPECT_FALSE(report->changed);
+  EXPECT_THAT(report->errors, ElementsAre("the disk is full"));
+  EXPECT_THAT(bench.world->log, IsEmpty());
+}
+
+TEST(Run, WhatMayBeMissingMakesItDegraded) {
+  ToyBench bench;
+  auto& kind = bench.kind("x");
+  kind.steps = until_there({toy("one", {}, {"x/1", "up"})});
+  kind.conditions = {{Condition::Type::degraded, "x", "one of two"}};
+  EXPECT_EQ(bench.run()->result, RunReport::Result::degraded);
+  kind.conditions = {{Condition::Type::pending_guest_restart, "x", "its next start"}};
+  EXPECT_EQ(bench.run()->result, RunReport::Result::converged);
+}
+
 TEST(Run, NoDependantOfAFailedStepRuns) {
   ToyBench bench;
   bench.world->failing["one"] = {ErrorKind::io, "the disk is full", "make room"};

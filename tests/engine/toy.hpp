@@ -48,6 +48,10 @@ class ToyKind final : public Kind {
   std::map<Fact, std::string> unknown;
   std::string hint;
   std::vector<Finding> findings;
+  std::vector<Condition> conditions;
+  std::map<Fact, std::string> obstacles;
+  std::optional<Error> forgets;  ///< why remember() fails
+  mutable unsigned remembered = 0;
 
   [[nodiscard]] std::string_view name() const override { return name_; }
   [[nodiscard]] std::unique_ptr<const Observation> observe(const HostView&) const override {
@@ -57,6 +61,7 @@ class ToyKind final : public Kind {
   [[nodiscard]] Proposal plan(const Observation& seen, const PlanInput&) const override {
     Proposal proposal;
     proposal.findings = findings;
+    proposal.conditions = conditions;
     // As every kind does: what is staged already is not staged again, but waits for the reboot.
     const auto staged = [&](const Fact& fact) {
       const std::lock_guard lock(world_->mutex);
@@ -87,6 +92,15 @@ class ToyKind final : public Kind {
   }
   [[nodiscard]] std::string advice(const Fact& fact) const override {
     return fact.subject.starts_with(name_ + "/") ? hint : std::string();
+  }
+  [[nodiscard]] std::string obstacle(const Fact& fact, const Observation&) const override {
+    const auto found = obstacles.find(fact);
+    return found == obstacles.end() ? std::string() : found->second;
+  }
+  Result<void> remember(const Observation&, Host&) const override {
+    ++remembered;
+    if (forgets) return std::unexpected(*forgets);
+    return {};
   }
   [[nodiscard]] Result<bool> satisfied(const StepAction& action, const HostView&) const override {
     const Step& step = known(action);

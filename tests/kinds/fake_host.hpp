@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/kind.hpp"
 #include "host/host.hpp"
 
 namespace gpuhost::testing {

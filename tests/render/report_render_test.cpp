@@ -151,7 +151,7 @@ TEST(StatusText, ShowsConditionsLastRunAndLockHolder) {
   const StatusView view{.status = status_json(report, "2026-01-31T12:00:00Z"),
                         .holder = RunLock::Holder{42, "gpuhost apply"}};
   const auto text = status_text(view, {});
-  EXPECT_TRUE(contains(text, "  InSync          True     AsDesired: 1 field\n")) << text;
+  EXPECT_TRUE(contains(text, "  InSync              True     AsDesired: 1 field\n")) << text;
   EXPECT_TRUE(contains(text, "Last run: converged at 2026-01-31T12:00:00Z\n")) << text;
   EXPECT_TRUE(contains(text, "Run lock: held by pid 42, 'gpuhost apply'\n")) << text;
 }

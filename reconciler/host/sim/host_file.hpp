@@ -98,8 +98,8 @@ struct HostFile {
     bool operator==(const Machine&) const = default;
   };
 
-  /// A process that has device nodes open. One in a unit's cgroup (/system.slice/UNIT) lives while the unit is
-  /// active, one in a domain's (/machine.slice/machine-qemu…) while the domain runs.
+  /// A process that has device nodes open. One in a unit's cgroup (/system.slice/UNIT) lives while the unit
+  /// is active, one in a domain's (/machine.slice/machine-qemu…) while the domain runs.
   struct Process {
     std::string name;
     std::string cgroup;              ///< empty: none that matters
@@ -108,8 +108,9 @@ struct HostFile {
   };
   /// A domain of libvirt. Its QEMU process need not be listed.
   struct Domain {
-    std::string definition;           ///< XML; of a transient domain what it was created from
-    std::optional<std::string> live;  ///< XML of the guest, or of its saved image, if it is not the definition
+    std::string definition;  ///< XML; of a transient domain what it was created from
+    std::optional<std::string>
+        live;  ///< XML of the guest, or of its saved image, if it is not the definition
     bool running = false;
     bool saved = false;  ///< off, with its memory saved: the next start goes on from there
     bool autostart = false;

@@ -139,8 +139,12 @@ std::string link_to_group(const std::string& device_directory, unsigned group) {
   return fmt::format("{}kernel/iommu_groups/{}", up, group);
 }
 
-void show_group(SimFiles& files, unsigned number, const std::vector<std::string>& devices,
-                std::string_view type) {
+/// A group without devices, as of a board that was taken out, is none.
+void show_group(SimFiles& files, unsigned number, std::vector<std::string> devices, std::string_view type) {
+  std::erase_if(devices, [&](const std::string& device) {
+    return !files.list(fmt::format("{}/{}", pci_devices, device));
+  });
+  if (devices.empty()) return;
   const std::string group = fmt::format("{}/{}", groups_directory, number);
   files.put_text(group + "/type", std::string(type) + "\n");
   for (const auto& device : devices) {
@@ -182,13 +186,15 @@ void set_up_iommu(HostFile& host, SimFiles& files, const std::string& line) {
 
 }  // namespace
 
-void boot(HostFile& host, SimFiles& files, SimModules& modules, SimUnits& units) {
+void boot(HostFile& host, SimFiles& files, SimPci& pci, SimModules& modules, SimUnits& units) {
   const std::string line = next_command_line(host, files);
   files.put_text(proc_cmdline, line + "\n");
   if (const auto old = files.text(boot_id)) files.put_text(boot_id, next_boot_id(*old) + "\n");
   for (const auto& name : files.names("/run")) files.erase_tree("/run/" + name);
+  pci.power_off();
   set_up_iommu(host, files, line);
   modules.boot(host.machine.initramfs.value_or(modprobe_text(files)));
+  pci.power_on();
   units.boot();
 }
 

@@ -82,12 +82,17 @@ Result<CommandResult> SimCommands::run(const Command& command) {
     return fail(ErrorKind::not_found, fmt::format("cannot run {}: there is no such program", path));
   }
   const auto name = std::string_view(path).substr(path.rfind('/') + 1);
+  const Arguments arguments{command.argv.begin() + 1, command.argv.end()};
+  if (name == "sriov-manage") {
+    clock_.advance(std::chrono::seconds{1});
+    return nvidia_.sriov_manage(arguments);
+  }
   const auto program = std::ranges::find(programs, name, &Program::name);
   if (program == std::end(programs)) {
     return fail(ErrorKind::not_found, fmt::format("cannot run {}: the simulator has no such program", path));
   }
   clock_.advance(std::chrono::seconds{1});
-  return (this->*program->run)({command.argv.begin() + 1, command.argv.end()});
+  return (this->*program->run)(arguments);
 }
 
 CommandResult SimCommands::update_grub(const Arguments& arguments) {

@@ -8,12 +8,18 @@
 #include "host/sim/sim_boot.hpp"
 #include "host/sim/sim_clock.hpp"
 #include "host/sim/sim_commands.hpp"
+#include "host/sim/sim_device_tree.hpp"
 #include "host/sim/sim_domains.hpp"
 #include "host/sim/sim_files.hpp"
+#include "host/sim/sim_mdev.hpp"
 #include "host/sim/sim_modprobe.hpp"
 #include "host/sim/sim_modules.hpp"
+#include "host/sim/sim_nvidia.hpp"
+#include "host/sim/sim_pci.hpp"
 #include "host/sim/sim_processes.hpp"
+#include "host/sim/sim_sysfs.hpp"
 #include "host/sim/sim_units.hpp"
+#include "host/sim/sim_vendor_vfio.hpp"
 
 namespace gpuhost {
 
@@ -96,7 +102,7 @@ struct SimHost::World {
     }
     Result<void> write_attribute(const std::string& path, std::string_view text) override {
       return world.call<void>("files.write_attribute", path, true,
-                              [&] { return world.disk.write_attribute(path, text); });
+                              [&] { return world.sysfs.write_attribute(path, text); });
     }
     Result<void> replace(const std::string& path, std::string_view content, unsigned mode) override {
       return world.call<void>("files.replace", path, true, [&] {
@@ -214,9 +220,19 @@ struct SimHost::World {
     World& world;
   };
 
+  /// Each second of a wait brings a device event, and with it what was late.
   struct Waits final : Waiter {
-    explicit Waits(World&) {}
-    bool until(const std::function<bool()>& done, std::chrono::seconds) override { return done(); }
+    explicit Waits(World& w) : world(w) {}
+    bool until(const std::function<bool()>& done, std::chrono::seconds limit) override {
+      for (auto left = limit;; left -= std::chrono::seconds{1}) {
+        if (done()) return true;
+        if (left <= std::chrono::seconds{0}) return false;
+        const std::lock_guard lock(world.mutex);
+        world.time.advance(std::chrono::seconds{1});
+        world.nvidia.device_event();
+      }
+    }
+    World& world;
   };
 
   struct Commands final : CommandRunner {
@@ -249,10 +265,17 @@ struct SimHost::World {
 
   SimClock time;
   SimFiles disk{file.files};
-  SimModules kernel_modules{file, disk};
+  NodeUsers node_users = [this](const std::string& node) { return users_of(file, disk, node); };
+  SimDeviceTree devices{disk};
+  SimMdev mdev{devices, node_users};
+  SimVendorVfio vendor_vfio{devices, node_users};
+  SimNvidia nvidia{file, devices, mdev, vendor_vfio, node_users};
+  SimPci pci{file, devices, nvidia, node_users};
+  SimSysfs sysfs{disk, pci, mdev, vendor_vfio};
+  SimModules kernel_modules{file, disk, pci};
   SimUnits systemd{file, time};
-  SimCommands programs{file, disk, time};
-  SimDomains libvirt{file, disk, disk, kernel_modules, time};
+  SimCommands programs{file, disk, nvidia, time};
+  SimDomains libvirt{file, disk, sysfs, kernel_modules, time};
 
   Files files{*this};
   Modules modules{*this};
@@ -289,7 +312,7 @@ Host SimHost::host() {
 Result<void> SimHost::reboot() {
   return world_->call<void>("reboot", "", true, [this]() -> Result<void> {
     world_->libvirt.power_off();
-    boot(world_->file, world_->disk, world_->kernel_modules, world_->systemd);
+    boot(world_->file, world_->disk, world_->pci, world_->kernel_modules, world_->systemd);
     world_->libvirt.power_on();
     world_->time.boot();
     return {};

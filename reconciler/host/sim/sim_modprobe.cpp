@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "base/text.hpp"
 #include "host/sim/kernel_words.hpp"
@@ -32,6 +33,18 @@ SimModprobe::Option parse_option(std::string_view word) {
   return {underscored(name), value.value_or("Y")};
 }
 
+void read_softdep(std::span<const std::string_view> parts, SimModprobe& config) {
+  std::vector<std::string>* list = nullptr;
+  for (const auto part : parts.subspan(2)) {
+    if (part == "pre:")
+      list = &config.loaded_before[underscored(parts[1])];
+    else if (part == "post:")
+      list = &config.loaded_after[underscored(parts[1])];
+    else if (list != nullptr)
+      list->push_back(underscored(part));
+  }
+}
+
 void read_line(std::string_view line, SimModprobe& config) {
   const auto parts = words(line);
   if (parts.size() < 2 || parts[0].starts_with('#')) return;
@@ -41,6 +54,8 @@ void read_line(std::string_view line, SimModprobe& config) {
   } else if (parts[0] == "install" && parts.size() > 2) {
     const auto command = line.substr(static_cast<std::size_t>(parts[2].data() - line.data()));
     config.install.emplace(module, trim(command));
+  } else if (parts[0] == "softdep") {
+    read_softdep(parts, config);
   } else if (parts[0] == "options") {
     for (std::size_t i = 2; i < parts.size(); ++i) config.options[module].push_back(parse_option(parts[i]));
   }

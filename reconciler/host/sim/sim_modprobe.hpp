@@ -18,6 +18,8 @@ struct SimModprobe {
   std::map<std::string, std::vector<Option>>
       options;  ///< by module, in the order they are given to the kernel
   std::vector<std::string> blacklisted;
+  std::map<std::string, std::vector<std::string>> loaded_before;  ///< `softdep MODULE pre:`
+  std::map<std::string, std::vector<std::string>> loaded_after;   ///< `softdep MODULE post:`
   std::map<std::string, std::string> install;  ///< module → command that runs in place of loading it
 
   [[nodiscard]] bool is_blacklisted(const std::string& module) const;

@@ -76,6 +76,7 @@ Result<void> SimModules::load_with_dependencies(const std::string& name, const S
   if (refused_by_kernel(command_line(), name)) {
     return fail(ErrorKind::denied, fmt::format("cannot load module {}: module_blacklist names it", name));
   }
+  load_all(config.loaded_before, name, config, underway);
   for (const auto& needed : module.depends) {
     auto loaded = load_with_dependencies(underscored(needed), config, underway);
     if (!loaded)
@@ -90,7 +91,19 @@ Result<void> SimModules::load_with_dependencies(const std::string& name, const S
     std::ranges::sort(dependency->users);
   }
   publish(name, module, config);
+  events_.loaded(name, config);
+  load_all(config.loaded_after, name, config, underway);
   return {};
+}
+
+/// Soft dependencies that do not load are no reason not to go on. Source: modprobe.d(5).
+void SimModules::load_all(const std::map<std::string, std::vector<std::string>>& softdeps,
+                          const std::string& of, const SimModprobe& config, std::set<std::string>& underway) {
+  const auto named = softdeps.find(of);
+  if (named == softdeps.end()) return;
+  for (const auto& module : named->second) {
+    static_cast<void>(load_with_dependencies(module, config, underway));
+  }
 }
 
 Result<void> SimModules::unload(const std::string& name) {
@@ -111,6 +124,11 @@ Result<void> SimModules::unload(const std::string& name) {
     return fail(ErrorKind::busy, fmt::format("cannot unload module {}: in use ({} references)", name,
                                              module.loaded->use_count));
   }
+  if (const auto uses = events_.uses(real_name); uses > 0) {
+    return fail(ErrorKind::busy,
+                fmt::format("cannot unload module {}: {} of its devices are in use", real_name, uses));
+  }
+  events_.unloaded(real_name);
   module.loaded.reset();
   for (auto& [other, dependency] : host_.modules) {
     if (dependency.loaded && std::erase(dependency.loaded->users, real_name) > 0)
@@ -134,7 +152,9 @@ void SimModules::boot(const std::string& initramfs) {
   const auto config = configuration();
   const auto early = parse_modprobe(initramfs, command_line());
   for (const auto& [name, module] : host_.modules) {
-    if (module.file.builtin) publish_parameters(name, module, config);
+    if (!module.file.builtin) continue;
+    publish_parameters(name, module, config);
+    events_.loaded(name, config);
   }
   const auto try_to_load = [&](const std::string& name, const SimModprobe& by) {
     std::set<std::string> underway;

@@ -6,6 +6,7 @@
 
 #include "host/kernel_modules.hpp"
 #include "host/sim/host_file.hpp"
+#include "host/sim/module_events.hpp"
 #include "host/sim/sim_files.hpp"
 #include "host/sim/sim_modprobe.hpp"
 
@@ -15,7 +16,8 @@ namespace gpuhost {
 /// threads.
 class SimModules final : public ModuleReader, public ModuleWriter {
  public:
-  SimModules(HostFile& host, SimFiles& files) : host_(host), files_(files) {}
+  SimModules(HostFile& host, SimFiles& files, ModuleEvents& events)
+      : host_(host), files_(files), events_(events) {}
 
   [[nodiscard]] Result<std::map<std::string, LoadedModule>> loaded() const override;
   [[nodiscard]] Result<ModuleFile> available(const std::string& name) const override;
@@ -27,6 +29,8 @@ class SimModules final : public ModuleReader, public ModuleWriter {
   void boot(const std::string& initramfs);
 
  private:
+  void load_all(const std::map<std::string, std::vector<std::string>>& softdeps, const std::string& of,
+                const SimModprobe& config, std::set<std::string>& underway);
   Result<void> load_with_dependencies(const std::string& name, const SimModprobe& config,
                                       std::set<std::string>& underway);
   [[nodiscard]] std::vector<std::string> named_by_modules_load() const;
@@ -40,6 +44,7 @@ class SimModules final : public ModuleReader, public ModuleWriter {
 
   HostFile& host_;
   SimFiles& files_;
+  ModuleEvents& events_;
 };
 
 }  // namespace gpuhost

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "inventory/holders.hpp"
 #include "kinds/observed_json.hpp"
 #include "kinds/units/kind.hpp"
 
@@ -56,6 +57,7 @@ UnitsState Units::look(const HostView& host) const {
   if (const auto owned = Ownership::load(host.files))
     for (const auto& address : owned->addresses())
       if (auto unit = unit_at(address); !unit.empty()) wanted.insert(std::move(unit));
+  for (auto& holder : usage_of(host)->units()) wanted.insert(std::move(holder));
   for (const auto& name : wanted) state.units.emplace(name, host.units.state(name));
   for (const auto* name : gpu_host_units)
     if (auto unit = host.units.state(name); is_there(unit)) state.units.emplace(name, std::move(unit));

@@ -1,0 +1,179 @@
+#include "host/sim/sim_nvidia.hpp"
+
+#include <algorithm>
+
+#include <fmt/core.h>
+
+#include "base/text.hpp"
+#include "catalog/boards.hpp"
+
+namespace gpuhost {
+
+namespace {
+
+constexpr const char* proc_directory = "/proc/driver/nvidia";
+constexpr const char* proc_gpus = "/proc/driver/nvidia/gpus";
+using Framework = HostFile::VgpuFramework;
+
+std::string information_of(const PciAddress& gpu) {
+  return fmt::format("{}/{}/information", proc_gpus, gpu.to_string());
+}
+
+/// The value in a line "Device Minor: \t 0"; empty: none.
+std::string field(std::string_view information, std::string_view name) {
+  for (const auto line : lines(information)) {
+    const auto colon = line.find(':');
+    if (colon != std::string_view::npos && trim(line.substr(0, colon)) == name) {
+      return std::string(trim(line.substr(colon + 1)));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+void SimNvidia::loaded(const std::string& version) {
+  if (!version.empty()) {
+    tree_.files().put_text(std::string(proc_directory) + "/version",
+                           fmt::format("NVRM version: NVIDIA UNIX x86_64 Kernel Module  {}\n", version));
+  }
+  tree_.files().put(proc_gpus, HostFile::Directory{});
+}
+
+void SimNvidia::unloaded() {
+  tree_.files().erase_tree(proc_directory);
+}
+
+const HostFile::Gpu* SimNvidia::gpu_of(const PciAddress& device) const {
+  const auto found = host_.machine.gpus.find(tree_.physical_function_of(device).value_or(device));
+  return found == host_.machine.gpus.end() ? nullptr : &found->second;
+}
+
+bool SimNvidia::accepts(const PciAddress& device) const {
+  const auto* gpu = gpu_of(device);
+  if (gpu == nullptr) return false;
+  const auto physical = tree_.physical_function_of(device);
+  if (!physical || !gpu->failing_function) return true;
+  const auto link = tree_.files().link_target(
+      fmt::format("{}/virtfn{}", tree_.directory_of(*physical).value_or(""), *gpu->failing_function));
+  return !link || last_part(*link) != device.to_string();
+}
+
+void SimNvidia::bound(const PciAddress& device) {
+  const auto* gpu = gpu_of(device);
+  if (gpu == nullptr) return;
+  const bool is_function = tree_.physical_function_of(device).has_value();
+  if (!is_function) show_information(device);
+  const bool has_vgpus_itself = !gpu->first_function && gpu->framework == Framework::mdev;
+  if (is_function || has_vgpus_itself) show_vgpu_interface(device);
+}
+
+void SimNvidia::unbound(const PciAddress& device) {
+  hide_vgpu_interface(device);
+  if (tree_.physical_function_of(device)) return;
+  remove_functions(device);
+  const std::string information = tree_.files().text(information_of(device)).value_or("");
+  if (const auto minor = field(information, "Device Minor"); !minor.empty()) {
+    tree_.files().erase_tree("/dev/nvidia" + minor);
+  }
+  tree_.files().erase_tree(fmt::format("{}/{}", proc_gpus, device.to_string()));
+}
+
+/// As NVIDIA's driver prints it, without what it reads from the board's firmware.
+void SimNvidia::show_information(const PciAddress& gpu) {
+  const auto device = tree_.number(gpu, "device").value_or(0);
+  const auto subsystem = tree_.number(gpu, "subsystem_device").value_or(0);
+  const auto* board =
+      catalog::board_of(static_cast<std::uint16_t>(device), static_cast<std::uint16_t>(subsystem));
+  const auto& uuid = gpu_of(gpu)->uuid;
+  const std::string minor = free_minor();
+  std::string text = fmt::format("Model: \t\t {}\n", board == nullptr ? "Graphics Device" : board->product);
+  if (!uuid.empty()) text += fmt::format("GPU UUID: \t {}\n", uuid);
+  text += fmt::format("Bus Type: \t PCIe\nBus Location: \t {}\nDevice Minor: \t {}\nGPU Excluded:\t No\n",
+                      gpu.to_string(), minor);
+  tree_.files().put_text(information_of(gpu), text);
+  tree_.files().put("/dev/nvidia" + minor, HostFile::Device{});
+}
+
+/// The lowest that no GPU has.
+std::string SimNvidia::free_minor() const {
+  std::vector<std::string> taken;
+  for (const auto& name : tree_.files().names(proc_gpus)) {
+    const auto text = tree_.files().text(fmt::format("{}/{}/information", proc_gpus, name));
+    taken.push_back(field(text.value_or(""), "Device Minor"));
+  }
+  unsigned minor = 0;
+  while (std::ranges::find(taken, fmt::format("{}", minor)) != taken.end()) ++minor;
+  return fmt::format("{}", minor);
+}
+
+void SimNvidia::show_vgpu_interface(const PciAddress& device) {
+  const auto framework = gpu_of(device)->framework;
+  if (framework == Framework::mdev) mdev_.register_parent(device);
+  if (framework == Framework::vendor_vfio) vendor_.show(device);
+}
+
+void SimNvidia::hide_vgpu_interface(const PciAddress& device) {
+  mdev_.unregister_parent(device);
+  vendor_.hide(device);
+}
+
+bool SimNvidia::lacks_vgpu_interface(const PciAddress& function) const {
+  return tree_.driver_of(function) == nvidia_driver && !mdev_.is_parent(function) &&
+         !vendor_.is_shown(function);
+}
+
+std::optional<NodeUse> SimNvidia::use_of_gpu_node(const PciAddress& gpu) const {
+  const auto minor = field(tree_.files().text(information_of(gpu)).value_or(""), "Device Minor");
+  return minor.empty() ? std::nullopt : use_of(users_, "/dev/nvidia" + minor);
+}
+
+std::optional<NodeUse> SimNvidia::use_of_device(const PciAddress& device) const {
+  if (auto use = mdev_.use_on(device)) return use;
+  if (auto use = vendor_.use_of_function(device)) return use;
+  if (tree_.physical_function_of(device)) return std::nullopt;
+  for (const auto& function : tree_.virtual_functions_of(device)) {
+    if (tree_.driver_of(function) == vfio_pci_driver) {
+      const auto group = tree_.group_of(tree_.directory_of(function).value_or(""));
+      auto use = group ? use_of(users_, vfio_node(*group)) : std::nullopt;
+      if (use) return use;
+    }
+    if (auto use = use_of_device(function)) return use;
+  }
+  return use_of_gpu_node(device);
+}
+
+Result<CommandResult> SimNvidia::sriov_manage(const std::vector<std::string>& arguments) {
+  const auto usage = CommandResult{1, "Usage: sriov-manage <-e|-d|-h> <[ssss:]bb:dd.f|ALL>\n"};
+  if (arguments.size() != 2 || (arguments[0] != "-e" && arguments[0] != "-d")) return usage;
+  std::vector<PciAddress> gpus;
+  if (arguments[1] == "ALL") {
+    for (const auto& [address, gpu] : host_.machine.gpus) {
+      if (gpu.first_function && tree_.driver_of(address) == nvidia_driver) gpus.push_back(address);
+    }
+  } else if (const auto address = PciAddress::parse(arguments[1])) {
+    gpus.push_back(*address);
+  } else {
+    return usage;
+  }
+  CommandResult all;
+  for (const auto& gpu : gpus) {
+    auto one = arguments[0] == "-e" ? Result<CommandResult>(enable_functions(gpu)) : disable_functions(gpu);
+    if (!one) return one;
+    all.output += one->output;
+    if (one->exit_code != 0) all.exit_code = one->exit_code;
+  }
+  return all;
+}
+
+void SimNvidia::device_event() {
+  for (const auto& [address, gpu] : host_.machine.gpus) {
+    std::vector<PciAddress> waiting = tree_.virtual_functions_of(address);
+    std::erase_if(waiting, [&](const auto& function) { return !lacks_vgpu_interface(function); });
+    if (waiting.empty() || ++events_[address] < gpu.types_after) continue;
+    for (const auto& function : waiting) show_vgpu_interface(function);
+    events_.erase(address);
+  }
+}
+
+}  // namespace gpuhost

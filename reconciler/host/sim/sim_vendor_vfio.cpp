@@ -1,0 +1,111 @@
+#include "host/sim/sim_vendor_vfio.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+#include <fmt/core.h>
+
+#include "base/text.hpp"
+
+namespace gpuhost {
+
+namespace {
+
+constexpr std::string_view list_header = "ID    : vGPU Name\n";
+
+}  // namespace
+
+void SimVendorVfio::show(const PciAddress& function) {
+  const auto directory = tree_.directory_of(function);
+  if (!directory || is_shown(function)) return;
+  const std::string at = *directory + "/nvidia/";
+  tree_.files().put_text(at + "current_vgpu_type", "0\n");
+  tree_.files().put_text(at + "creatable_vgpu_types", "");
+  for (const char* name : {"gpu_instance_id", "placement_id", "vgpu_params"}) {
+    tree_.files().put_text(at + name, "");
+  }
+  refresh(tree_.physical_function_of(function).value_or(function));
+}
+
+void SimVendorVfio::hide(const PciAddress& function) {
+  const auto directory = tree_.directory_of(function);
+  if (!directory || !is_shown(function)) return;
+  tree_.hide_vfio_node(*directory);
+  tree_.files().erase_tree(*directory + "/nvidia");
+  refresh(tree_.physical_function_of(function).value_or(function));
+}
+
+bool SimVendorVfio::is_shown(const PciAddress& function) const {
+  const auto directory = tree_.directory_of(function);
+  return directory && tree_.files().text(*directory + "/nvidia/current_vgpu_type").has_value();
+}
+
+std::optional<NodeUse> SimVendorVfio::use_of_function(const PciAddress& function) const {
+  const auto group = is_shown(function) ? tree_.group_of(*tree_.directory_of(function)) : std::nullopt;
+  return group ? use_of(users_, vfio_node(*group)) : std::nullopt;
+}
+
+std::optional<Result<void>> SimVendorVfio::write(const std::string& path, std::string_view text) {
+  const auto parts = split(path, '/');
+  if (parts.size() < 3 || parts[parts.size() - 2] != "nvidia") return std::nullopt;
+  const auto file = parts.back();
+  const auto function = tree_.device_at(path.substr(0, path.size() - file.size() - sizeof("/nvidia")));
+  if (!function || !is_shown(*function)) return std::nullopt;
+  if (file == "current_vgpu_type") return set_type(*function, path, text);
+  const bool is_setting = file == "gpu_instance_id" || file == "placement_id" || file == "vgpu_params";
+  if (!is_setting) return std::unexpected(system_error(EACCES, "write", path));
+  if (current_type(*function) == 0) return std::unexpected(system_error(EINVAL, "write", path));
+  if (use_of_function(*function)) return std::unexpected(system_error(EBUSY, "write", path));
+  tree_.files().put_text(path, std::string(trim(text)) + "\n");
+  return Result<void>{};
+}
+
+Result<void> SimVendorVfio::set_type(const PciAddress& function, const std::string& path,
+                                     std::string_view text) {
+  const auto id = parse_unsigned(trim(text));
+  if (!id) return std::unexpected(system_error(EINVAL, "write", path));
+  if (const auto use = use_of_function(function)) return never_returns("write " + path, *use);
+  const auto gpu = tree_.physical_function_of(function).value_or(function);
+  const std::string directory = tree_.directory_of(function).value_or("");
+  if (*id != 0) {
+    if (current_type(function) != 0) return std::unexpected(system_error(EBUSY, "write", path));
+    const std::string creatable = tree_.files().text(directory + "/nvidia/creatable_vgpu_types").value_or("");
+    const auto offers = [&](std::string_view line) {
+      return parse_unsigned(trim(line.substr(0, line.find(':')))) == *id;
+    };
+    const auto rows = lines(creatable);
+    if (std::ranges::none_of(rows, offers)) return std::unexpected(system_error(EINVAL, "write", path));
+  }
+  tree_.files().put_text(path, fmt::format("{}\n", *id));
+  if (*id != 0)
+    tree_.show_vfio_node(directory);
+  else
+    tree_.hide_vfio_node(directory);
+  refresh(gpu);
+  return {};
+}
+
+unsigned SimVendorVfio::current_type(const PciAddress& function) const {
+  return static_cast<unsigned>(tree_.number(function, "nvidia/current_vgpu_type").value_or(0));
+}
+
+void SimVendorVfio::refresh(const PciAddress& gpu) {
+  const auto types = vgpu_types_of(tree_, gpu);
+  const auto functions = tree_.virtual_functions_of(gpu);
+  std::vector<const catalog::VgpuType*> present;
+  for (const auto& function : functions) {
+    const auto known = std::ranges::find(types, current_type(function), &SimVgpuType::id);
+    if (known != types.end()) present.push_back(known->type);
+  }
+  for (const auto& function : functions) {
+    if (!is_shown(function)) continue;
+    std::string list(list_header);
+    const bool is_taken = current_type(function) != 0;
+    for (const auto& [id, type] : types) {
+      if (!is_taken && room_for(*type, present) > 0) list += fmt::format("{:<6}: {}\n", id, type->name);
+    }
+    tree_.files().put_text(*tree_.directory_of(function) + "/nvidia/creatable_vgpu_types", list);
+  }
+}
+
+}  // namespace gpuhost

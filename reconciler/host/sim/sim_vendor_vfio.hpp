@@ -1,0 +1,42 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/pci_address.hpp"
+#include "base/result.hpp"
+#include "host/sim/sim_device_tree.hpp"
+#include "host/sim/sim_device_use.hpp"
+#include "host/sim/sim_vgpu_types.hpp"
+
+namespace gpuhost {
+
+/// vGPUs of kernels from 6.8 on: each virtual function has a directory nvidia/ in which it gets its type, and
+/// is the guest's device itself. Not for several threads.
+/// Sources: NVIDIA AI Enterprise vGPU user guide, section 2.9; github.com/proxmox/qemu-server
+/// src/PVE/QemuServer/PCI/Mdev.pm; a capture in github.com/harvester/pcidevices pkg/util/gpuhelper/testdata.
+class SimVendorVfio {
+ public:
+  SimVendorVfio(SimDeviceTree& tree, NodeUsers users) : tree_(tree), users_(std::move(users)) {}
+
+  void show(const PciAddress& function);
+  /// A vGPU on it is gone.
+  void hide(const PciAddress& function);
+  [[nodiscard]] bool is_shown(const PciAddress& function) const;
+  [[nodiscard]] std::optional<NodeUse> use_of_function(const PciAddress& function) const;
+
+  /// A write to a file of such a directory, by its real path; nothing: it is none.
+  std::optional<Result<void>> write(const std::string& path, std::string_view text);
+
+ private:
+  Result<void> set_type(const PciAddress& function, const std::string& path, std::string_view text);
+  [[nodiscard]] unsigned current_type(const PciAddress& function) const;
+  /// Lists anew what can still be made on a physical GPU.
+  void refresh(const PciAddress& gpu);
+
+  SimDeviceTree& tree_;
+  NodeUsers users_;
+};
+
+}  // namespace gpuhost

@@ -1,0 +1,228 @@
+#include "inventory/holders.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "host/domain_xml.hpp"
+
+namespace gpuhost {
+
+namespace {
+
+/// All that some GPU, function or vGPU is reached by in /dev.
+struct Nodes {
+  std::map<std::string, std::vector<PciAddress>> functions;
+  std::map<std::string, std::vector<Uuid>> vgpus;
+
+  explicit Nodes(const Inventory& inventory) {
+    for (const auto& gpu : inventory.gpus) {
+      if (gpu.device_minor) add(fmt::format("/dev/nvidia{}", *gpu.device_minor), gpu.address);
+      for (const auto& node : gpu.drm_nodes) add("/dev/dri/" + node, gpu.address);
+      add_group(gpu.iommu_group, gpu.address);
+      for (const auto& companion : gpu.companions) add_group(companion.iommu_group, companion.address);
+      for (const auto& function : gpu.functions) add_group(function.iommu_group, function.address);
+      for (const auto& vgpu : gpu.mediated_devices)
+        if (vgpu.iommu_group) vgpus[fmt::format("/dev/vfio/{}", *vgpu.iommu_group)].push_back(vgpu.uuid);
+    }
+  }
+
+ private:
+  void add(const std::string& node, const PciAddress& address) { functions[node].push_back(address); }
+  void add_group(std::optional<unsigned> group, const PciAddress& address) {
+    if (group) add(fmt::format("/dev/vfio/{}", *group), address);
+  }
+};
+
+/// The service that a process belongs to; empty: none. Sessions of users and containers have slices of their
+/// own. Source: systemd.special(7), "system.slice".
+std::string unit_of(const std::string& cgroup) {
+  if (!cgroup.starts_with("/system.slice/")) return {};
+  std::string unit;
+  for (const auto part : split(cgroup, '/'))
+    if (part.ends_with(".service")) unit = part;
+  return unit;
+}
+
+/// Whose the process is, where neither systemd nor the local libvirt keeps it. Sources: Proxmox VE starts
+/// each guest in qemu.slice/VMID.scope (qemu-server, PVE/QemuServer.pm); Kubernetes' pods lie below
+/// kubepods.slice (or kubepods with cgroupfs).
+std::string remark_on(const std::string& cgroup) {
+  constexpr std::string_view proxmox = "/qemu.slice/";
+  if (cgroup.starts_with(proxmox)) {
+    const auto scope = cgroup.substr(proxmox.size());
+    return fmt::format("guest {} of Proxmox VE", scope.substr(0, scope.find('.')));
+  }
+  return cgroup.starts_with("/kubepods") ? "a pod of Kubernetes" : "";
+}
+
+bool is_emulator(const std::string& program) {
+  return program.starts_with("qemu") || program == "kvm";
+}
+
+template <class T>
+bool overlap(const std::vector<T>& a, const std::vector<T>& b) {
+  return std::ranges::any_of(a, [&](const T& item) { return std::ranges::find(b, item) != b.end(); });
+}
+
+}  // namespace
+
+/// Finds out who uses what; the processes of guests are put down to their guests.
+class UsageReader {
+ public:
+  UsageReader(const Inventory& inventory, const HostView& host) : inventory_(inventory), host_(host) {}
+
+  Usage read() {
+    add_guests();
+    const auto processes = host_.processes.device_users();
+    if (processes)
+      for (const auto& process : *processes) add_process(process);
+    else
+      usage_.unknown_ = processes.error();
+    return std::move(usage_);
+  }
+
+ private:
+  using Use = Usage::Use;
+
+  void add_guests() {
+    const auto domains = domains_of(host_, system_connection);
+    if (!*domains) return;  // its processes still show who holds a device
+    for (const auto& domain : **domains) {
+      if (!domain.running) continue;
+      Use use{.holder = {.type = Holder::Type::vm, .name = domain.name}};
+      const auto xml = read_domain_xml(domain.live);
+      if (!xml) continue;
+      for (const auto& device : xml->host_devices) {
+        if (const auto* address = std::get_if<PciAddress>(&device.device)) {
+          if (inventory_.owner_of(*address)) use.functions.push_back(*address);
+        } else if (inventory_.find(std::get<Uuid>(device.device))) {
+          use.vgpus.push_back(std::get<Uuid>(device.device));
+        }
+      }
+      if (!use.functions.empty() || !use.vgpus.empty()) usage_.uses_.push_back(std::move(use));
+    }
+  }
+
+  void add_process(const Process& process) {
+    Use use{.holder = {.name = process.name, .pid = process.pid}};
+    for (const auto& node : process.devices) {
+      if (const auto found = nodes_.functions.find(node); found != nodes_.functions.end())
+        use.functions.insert(use.functions.end(), found->second.begin(), found->second.end());
+      if (const auto found = nodes_.vgpus.find(node); found != nodes_.vgpus.end())
+        use.vgpus.insert(use.vgpus.end(), found->second.begin(), found->second.end());
+    }
+    if (use.functions.empty() && use.vgpus.empty()) return;
+    if (is_emulator(process.name) && is_known_guest(use, process.pid)) return;
+    if (auto unit = is_emulator(process.name) ? std::string{} : unit_of(process.cgroup); !unit.empty())
+      use.holder = {.type = Holder::Type::unit, .name = std::move(unit), .pid = process.pid};
+    use.holder.remark = remark_on(process.cgroup);
+    usage_.uses_.push_back(std::move(use));
+  }
+
+  bool is_known_guest(const Use& use, int pid) {
+    for (auto& other : usage_.uses_) {
+      if (other.holder.type != Holder::Type::vm) continue;
+      if (!overlap(other.functions, use.functions) && !overlap(other.vgpus, use.vgpus)) continue;
+      other.holder.pid = pid;
+      return true;
+    }
+    return false;
+  }
+
+  const Inventory& inventory_;
+  const HostView& host_;
+  const Nodes nodes_{inventory_};
+  Usage usage_;
+};
+
+namespace {
+
+/// Each once: a unit's processes are one holder.
+Holder& add_once(std::vector<Holder>& holders, const Holder& holder) {
+  const auto known = std::ranges::find_if(holders, [&](const Holder& other) {
+    return other.type == holder.type && other.name == holder.name &&
+           (other.type != Holder::Type::process || other.pid == holder.pid);
+  });
+  return known != holders.end() ? *known : holders.emplace_back(holder);
+}
+
+}  // namespace
+
+/// Those who have some device that `asked` says yes to.
+template <class Asked>
+std::vector<Holder> Usage::having(Asked asked) const {
+  std::vector<Holder> holders;
+  const auto add = [&](const Use& use, const auto& devices) {
+    for (const auto& device : devices)
+      if (asked(device)) add_once(holders, use.holder).devices.emplace_back(device);
+  };
+  for (const auto& use : uses_) {
+    add(use, use.functions);
+    add(use, use.vgpus);
+  }
+  return holders;
+}
+
+std::vector<Holder> Usage::of(const Gpu& gpu) const {
+  struct Belongs {
+    const Gpu& gpu;
+    bool operator()(const PciAddress& address) const { return gpu.has(address); }
+    bool operator()(const Uuid& uuid) const {
+      return std::ranges::find(gpu.mediated_devices, uuid, &MediatedDevice::uuid) !=
+             gpu.mediated_devices.end();
+    }
+  };
+  return having(Belongs{gpu});
+}
+
+std::vector<Holder> Usage::of(const MediatedDevice& vgpu) const {
+  struct Same {
+    const Uuid& uuid;
+    bool operator()(const PciAddress&) const { return false; }
+    bool operator()(const Uuid& other) const { return uuid == other; }
+  };
+  return having(Same{vgpu.uuid});
+}
+
+std::vector<Holder> Usage::of(const VirtualFunction& function) const {
+  struct Same {
+    const PciAddress& address;
+    bool operator()(const PciAddress& other) const { return address == other; }
+    bool operator()(const Uuid&) const { return false; }
+  };
+  return having(Same{function.address});
+}
+
+std::vector<std::string> Usage::units() const {
+  std::set<std::string> names;
+  for (const auto& use : uses_)
+    if (use.holder.type == Holder::Type::unit) names.insert(use.holder.name);
+  return {names.begin(), names.end()};
+}
+
+std::shared_ptr<const Usage> usage_of(const HostView& host) {
+  const auto inventory = inventory_of(host);
+  // Who uses what is nobody's question where there is no GPU.
+  return host.once<Usage>([&] {
+    return *inventory && !(**inventory).gpus.empty() ? UsageReader(**inventory, host).read() : Usage{};
+  });
+}
+
+std::shared_ptr<const Result<std::vector<Domain>>> domains_of(const HostView& host,
+                                                              const std::string& connection) {
+  using Domains = Result<std::vector<Domain>>;
+  /// Filled as connections are asked for; a look is one thread's.
+  struct Connections {
+    mutable std::map<std::string, std::shared_ptr<const Domains>> by_name;
+  };
+  const auto connections = host.once<Connections>([] { return Connections{}; });
+  auto& place = connections->by_name[connection];
+  if (!place) place = std::make_shared<const Domains>(host.domains.domains(connection));
+  return place;
+}
+
+}  // namespace gpuhost

@@ -1,0 +1,84 @@
+#include "inventory/identity.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/json.hpp"
+
+namespace gpuhost::identity_record {
+
+namespace {
+
+constexpr int format_version = 1;
+
+std::unexpected<Error> damaged() {
+  return fail(ErrorKind::invalid, fmt::format("{} is damaged", path),
+              "remove it; gpuhost writes it again from what it sees");
+}
+
+std::optional<std::string> text_at(const Json& entry, const char* key) {
+  const auto found = entry.find(key);
+  return found != entry.end() && found->is_string() ? std::optional(found->get<std::string>()) : std::nullopt;
+}
+
+std::optional<KnownGpu> gpu_from(const Json& entry) {
+  if (!entry.is_object()) return std::nullopt;
+  const auto address = PciAddress::parse(text_at(entry, "address").value_or(""));
+  const auto pci_id = text_at(entry, "pci_id");
+  if (!address || !pci_id) return std::nullopt;
+  return KnownGpu{*address, *pci_id, text_at(entry, "uuid"), text_at(entry, "serial")};
+}
+
+Json json_of(const KnownGpu& gpu) {
+  Json entry{{"address", gpu.address.to_string()}, {"pci_id", gpu.pci_id}};
+  if (gpu.uuid) entry["uuid"] = *gpu.uuid;
+  if (gpu.serial) entry["serial"] = *gpu.serial;
+  return entry;
+}
+
+}  // namespace
+
+Result<std::vector<KnownGpu>> load(const FileReader& files) {
+  const auto text = files.read(path);
+  if (!text && text.error().kind == ErrorKind::not_found) return std::vector<KnownGpu>{};
+  if (!text) return std::unexpected(text.error());
+  const auto record = Json::parse(*text, nullptr, false);
+  if (!record.is_object() || !record.contains("format_version") ||
+      !record["format_version"].is_number_integer())
+    return damaged();
+  if (record["format_version"].get<int>() > format_version)
+    return fail(ErrorKind::stale, fmt::format("{} was written by a newer gpuhost", path), "update gpuhost");
+  std::vector<KnownGpu> gpus;
+  for (const auto& entry : record.value("gpus", Json::array())) {
+    auto gpu = gpu_from(entry);
+    if (!gpu) return damaged();
+    gpus.push_back(*std::move(gpu));
+  }
+  std::ranges::sort(gpus, {}, &KnownGpu::address);
+  return gpus;
+}
+
+std::vector<KnownGpu> updated(const Inventory& seen) {
+  auto known = seen.known;
+  for (const auto& gpu : seen.gpus) {
+    if (!gpu.uuid) continue;  // a GPU is on record by what tells it from its equals
+    std::erase_if(
+        known, [&](const KnownGpu& other) { return other.address == gpu.address || other.uuid == gpu.uuid; });
+    known.push_back({gpu.address, gpu.pci_id(), gpu.uuid, gpu.serial});
+  }
+  std::ranges::sort(known, {}, &KnownGpu::address);
+  return known;
+}
+
+Result<void> store(const std::vector<KnownGpu>& gpus, const FileReader& reader, FileWriter& files) {
+  if (const auto recorded = load(reader); recorded && *recorded == gpus) return {};
+  Json entries = Json::array();
+  for (const auto& gpu : gpus) entries.push_back(json_of(gpu));
+  const Json record{{"format_version", format_version}, {"gpus", std::move(entries)}};
+  if (auto written = files.replace(path, record.dump(2) + "\n"); !written)
+    return std::unexpected(std::move(written).error().within("the identity of the GPUs cannot be recorded"));
+  return {};
+}
+
+}  // namespace gpuhost::identity_record

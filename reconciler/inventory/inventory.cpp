@@ -1,0 +1,295 @@
+#include "inventory/inventory.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "inventory/identity.hpp"
+
+namespace gpuhost {
+
+namespace {
+
+constexpr const char* devices_directory = "/sys/bus/pci/devices";
+constexpr const char* mdev_directory = "/sys/bus/mdev/devices";
+constexpr const char* slots_directory = "/sys/bus/pci/slots";
+constexpr std::uint16_t nvidia_vendor = 0x10de;
+constexpr std::uint32_t display_class = 0x03;
+/// Bridges that do not count in a group: the kernel leaves them to itself. Source: Linux
+/// Documentation/driver-api/vfio.rst, "group … viability".
+constexpr std::uint32_t host_bridge = 0x0600;
+constexpr std::uint32_t pci_bridge = 0x0604;
+/// Numbers of virtual functions are 16 bits wide. Source: PCI Express Base Specification, "NumVFs".
+constexpr std::uint64_t most_functions = 65535;
+
+std::string_view last_part(std::string_view path) {
+  return path.substr(path.rfind('/') + 1);
+}
+
+/// What is asked of one PCI function's folder.
+class DeviceFolder {
+ public:
+  DeviceFolder(const FileReader& files, const PciAddress& address)
+      : files_(files), path_(fmt::format("{}/{}", devices_directory, address.to_string())) {}
+
+  [[nodiscard]] Result<std::uint64_t> number(const char* attribute) const {
+    const auto text = files_.read(at(attribute));
+    if (!text) return std::unexpected(text.error());
+    const auto value = parse_unsigned(trim(*text));
+    if (!value) return fail(ErrorKind::invalid, fmt::format("{} is no number", at(attribute)));
+    return *value;
+  }
+  template <class Number>
+  [[nodiscard]] Number number_or_zero(const char* attribute) const {
+    return static_cast<Number>(number(attribute).value_or(0));
+  }
+  /// The last part of where a link points; empty: there is none.
+  [[nodiscard]] std::string linked(const std::string& link) const {
+    const auto target = files_.link_target(at(link));
+    return target ? std::string(last_part(*target)) : std::string{};
+  }
+  [[nodiscard]] std::optional<unsigned> iommu_group() const {
+    const auto number = parse_unsigned(linked("iommu_group"));
+    return number ? std::optional(static_cast<unsigned>(*number)) : std::nullopt;
+  }
+  [[nodiscard]] std::string at(std::string_view name) const { return fmt::format("{}/{}", path_, name); }
+
+ private:
+  const FileReader& files_;
+  std::string path_;
+};
+
+PciFunction read_function(const FileReader& files, const PciAddress& address) {
+  const DeviceFolder folder(files, address);
+  PciFunction function{.address = address};
+  function.vendor_id = folder.number_or_zero<std::uint16_t>("vendor");
+  function.device_id = folder.number_or_zero<std::uint16_t>("device");
+  function.subsystem_vendor_id = folder.number_or_zero<std::uint16_t>("subsystem_vendor");
+  function.subsystem_device_id = folder.number_or_zero<std::uint16_t>("subsystem_device");
+  function.class_code = folder.number_or_zero<std::uint32_t>("class");
+  function.driver = folder.linked("driver");
+  const auto override_text = files.read(folder.at("driver_override"));
+  const auto overriding = override_text ? trim(*override_text) : std::string_view{};
+  if (overriding != "(null)") function.driver_override = overriding;  // how the kernel writes "none"
+  function.iommu_group = folder.iommu_group();
+  return function;
+}
+
+/// boot_display speaks of every display device, boot_vga of VGA controllers only.
+Observed<bool> read_boot_display(const DeviceFolder& folder) {
+  for (const char* attribute : {"boot_display", "boot_vga"}) {
+    const auto number = folder.number(attribute);
+    if (number) return *number != 0;
+    if (number.error().kind != ErrorKind::not_found) return Observed<bool>::unknown(number.error().message);
+  }
+  return Observed<bool>::absent();
+}
+
+std::vector<VirtualFunction> read_virtual_functions(const FileReader& files, const DeviceFolder& folder) {
+  std::vector<VirtualFunction> functions;
+  const auto count = std::min(folder.number("sriov_numvfs").value_or(0), most_functions);
+  for (unsigned index = 0; index < count; ++index) {
+    const auto address = PciAddress::parse(folder.linked(fmt::format("virtfn{}", index)));
+    if (!address) continue;
+    const DeviceFolder function(files, *address);
+    functions.push_back({index, *address, function.linked("driver"), function.iommu_group()});
+  }
+  return functions;
+}
+
+/// What NVIDIA's driver says of a GPU that it has. Source: /proc/driver/nvidia/gpus/ADDRESS/information, as
+/// described in the README of NVIDIA's Linux driver, "Using the /proc File System Interface".
+void read_driver_information(const FileReader& files, Gpu& gpu) {
+  const auto text =
+      files.read(fmt::format("/proc/driver/nvidia/gpus/{}/information", gpu.address.to_string()));
+  if (!text) return;
+  for (const auto line : lines(*text)) {
+    const auto colon = line.find(':');
+    if (colon == std::string_view::npos) continue;
+    const auto key = trim(line.substr(0, colon));
+    const auto value = trim(line.substr(colon + 1));
+    // Question marks until somebody has opened the GPU for the first time.
+    if (key == "GPU UUID" && !value.contains('?')) gpu.uuid = std::string(value);
+    if (key == "Device Minor")
+      if (const auto minor = parse_unsigned(value)) gpu.device_minor = static_cast<unsigned>(*minor);
+  }
+}
+
+/// Reads a host's GPUs, group by group and link by link.
+class Reader {
+ public:
+  explicit Reader(const FileReader& files) : files_(files) {}
+
+  Result<Inventory> read() {
+    const auto names = files_.list(devices_directory);
+    if (!names) return std::unexpected(names.error());
+    for (const auto& name : *names)
+      if (const auto address = PciAddress::parse(name)) addresses_.push_back(*address);
+    std::ranges::sort(addresses_);
+    for (const auto& address : addresses_)
+      if (is_physical_gpu(address)) inventory_.gpus.push_back(read_gpu(address));
+    read_mediated_devices();
+    read_slots();
+    read_record();
+    return std::move(inventory_);
+  }
+
+ private:
+  [[nodiscard]] bool is_physical_gpu(const PciAddress& address) const {
+    const DeviceFolder folder(files_, address);
+    return folder.number_or_zero<std::uint16_t>("vendor") == nvidia_vendor &&
+           folder.number_or_zero<std::uint32_t>("class") >> 16 == display_class &&
+           folder.linked("physfn").empty();
+  }
+
+  Gpu read_gpu(const PciAddress& address) {
+    const DeviceFolder folder(files_, address);
+    Gpu gpu{read_function(files_, address)};
+    gpu.boot_display = read_boot_display(folder);
+    if (const auto total = folder.number("sriov_totalvfs"))
+      gpu.total_functions = static_cast<unsigned>(*total);
+    else if (total.error().kind != ErrorKind::not_found)
+      gpu.total_functions = Observed<unsigned>::unknown(total.error().message);
+    if (!gpu.total_functions.is_absent()) gpu.functions = read_virtual_functions(files_, folder);
+    read_companions(gpu);
+    read_group(gpu);
+    read_driver_information(files_, gpu);
+    for (const auto& node : files_.list(folder.at("drm")).value_or(std::vector<std::string>{}))
+      if (node.starts_with("card") || node.starts_with("renderD")) gpu.drm_nodes.push_back(node);
+    return gpu;
+  }
+
+  void read_companions(Gpu& gpu) {
+    const auto same_slot = [&](const PciAddress& other) {
+      return other.domain == gpu.address.domain && other.bus == gpu.address.bus &&
+             other.device == gpu.address.device && other != gpu.address;
+    };
+    for (const auto& address : addresses_)
+      if (same_slot(address) && DeviceFolder(files_, address).linked("physfn").empty())
+        gpu.companions.push_back(read_function(files_, address));
+  }
+
+  void read_group(Gpu& gpu) {
+    if (!gpu.iommu_group) return;
+    const auto members = files_.list(fmt::format("/sys/kernel/iommu_groups/{}/devices", *gpu.iommu_group));
+    for (const auto& name : members.value_or(std::vector<std::string>{})) {
+      const auto address = PciAddress::parse(name);
+      if (!address || *address == gpu.address || gpu.function_at(*address) != nullptr ||
+          std::ranges::find(gpu.companions, *address, &PciFunction::address) != gpu.companions.end())
+        continue;
+      auto neighbour = read_function(files_, *address);
+      const auto type = neighbour.class_code >> 8;
+      if (type != host_bridge && type != pci_bridge) gpu.group_neighbours.push_back(std::move(neighbour));
+    }
+  }
+
+  void read_mediated_devices() {
+    for (const auto& name : files_.list(mdev_directory).value_or(std::vector<std::string>{})) {
+      const auto uuid = Uuid::parse(name);
+      const auto path = fmt::format("{}/{}", mdev_directory, name);
+      const auto target = files_.link_target(path);  // …/0000:41:00.4/UUID
+      if (!uuid || !target) continue;
+      const std::string_view above(target->data(), target->rfind('/'));
+      const auto parent = PciAddress::parse(last_part(above));
+      auto* gpu = parent ? gpu_of(*parent) : nullptr;
+      if (gpu == nullptr) continue;
+      MediatedDevice device{.uuid = *uuid, .parent = *parent};
+      device.type_id = last_part(files_.link_target(path + "/mdev_type").value_or(""));
+      device.type = trim(files_.read(path + "/mdev_type/name").value_or(""));
+      const auto group = parse_unsigned(last_part(files_.link_target(path + "/iommu_group").value_or("")));
+      if (group) device.iommu_group = static_cast<unsigned>(*group);
+      gpu->mediated_devices.push_back(std::move(device));
+    }
+    for (auto& gpu : inventory_.gpus) std::ranges::sort(gpu.mediated_devices, {}, &MediatedDevice::uuid);
+  }
+
+  /// "0000:41:00" in the file `address` of a slot names all functions at once.
+  void read_slots() {
+    if (inventory_.gpus.empty()) return;
+    std::map<std::string, std::string> slots;
+    for (const auto& name : files_.list(slots_directory).value_or(std::vector<std::string>{}))
+      if (const auto at = files_.read(fmt::format("{}/{}/address", slots_directory, name)))
+        slots.emplace(trim(*at), name);
+    for (auto& gpu : inventory_.gpus) {
+      const auto address = gpu.address.to_string();
+      if (const auto slot = slots.find(address.substr(0, address.rfind('.'))); slot != slots.end())
+        gpu.slot = slot->second;
+    }
+  }
+
+  /// The record tells the UUID of a GPU that its driver does not show, if it is the same board still.
+  void read_record() {
+    auto known = identity_record::load(files_);
+    if (!known) {
+      inventory_.record_error = known.error();
+      return;
+    }
+    inventory_.known = *std::move(known);
+    for (auto& gpu : inventory_.gpus) {
+      const auto record = std::ranges::find(inventory_.known, gpu.address, &KnownGpu::address);
+      if (record == inventory_.known.end() || record->pci_id != gpu.pci_id() ||
+          (gpu.uuid && gpu.uuid != record->uuid))
+        continue;
+      gpu.uuid = record->uuid;
+      gpu.serial = record->serial;
+    }
+  }
+
+  Gpu* gpu_of(const PciAddress& address) {
+    const auto owner = std::ranges::find_if(inventory_.gpus, [&](const Gpu& gpu) {
+      return gpu.address == address || gpu.function_at(address) != nullptr;
+    });
+    return owner == inventory_.gpus.end() ? nullptr : &*owner;
+  }
+
+  const FileReader& files_;
+  std::vector<PciAddress> addresses_;
+  Inventory inventory_;
+};
+
+}  // namespace
+
+std::string PciFunction::pci_id() const {
+  return fmt::format("{:04x}:{:04x}/{:04x}:{:04x}", vendor_id, device_id, subsystem_vendor_id,
+                     subsystem_device_id);
+}
+
+const VirtualFunction* Gpu::function_at(const PciAddress& wanted) const {
+  const auto found = std::ranges::find(functions, wanted, &VirtualFunction::address);
+  return found == functions.end() ? nullptr : &*found;
+}
+
+bool Gpu::has(const PciAddress& wanted) const {
+  return address == wanted || function_at(wanted) != nullptr ||
+         std::ranges::find(companions, wanted, &PciFunction::address) != companions.end();
+}
+
+const Gpu* Inventory::find(const PciAddress& address) const {
+  const auto found = std::ranges::find(gpus, address, &Gpu::address);
+  return found == gpus.end() ? nullptr : &*found;
+}
+
+const Gpu* Inventory::owner_of(const PciAddress& address) const {
+  const auto owner = std::ranges::find_if(gpus, [&](const Gpu& gpu) { return gpu.has(address); });
+  return owner == gpus.end() ? nullptr : &*owner;
+}
+
+const Gpu* Inventory::owner_of(const Uuid& uuid) const {
+  const auto owner = std::ranges::find_if(gpus, [&](const Gpu& gpu) {
+    return std::ranges::find(gpu.mediated_devices, uuid, &MediatedDevice::uuid) != gpu.mediated_devices.end();
+  });
+  return owner == gpus.end() ? nullptr : &*owner;
+}
+
+const MediatedDevice* Inventory::find(const Uuid& uuid) const {
+  const auto* gpu = owner_of(uuid);
+  return gpu ? &*std::ranges::find(gpu->mediated_devices, uuid, &MediatedDevice::uuid) : nullptr;
+}
+
+std::shared_ptr<const Result<Inventory>> inventory_of(const HostView& host) {
+  return host.once<Result<Inventory>>([&] { return Reader(host.files).read(); });
+}
+
+}  // namespace gpuhost

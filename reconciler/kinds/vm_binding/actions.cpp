@@ -1,0 +1,137 @@
+#include <algorithm>
+#include <chrono>
+
+#include <fmt/format.h>
+
+#include "kinds/vm_binding/kind.hpp"
+
+namespace gpuhost {
+
+namespace {
+
+using vm_binding::Device;
+
+/// A guest lets go of a device within seconds, or not at all. Source: libvirt waits 5 s by itself before it
+/// answers (qemu_hotplug.c, qemuDomainRemoveDeviceWaitTime), and the guest may need longer.
+constexpr std::chrono::seconds unplug_limit{60};
+
+struct Target {
+  std::string connection;
+  std::string name;
+
+  explicit Target(const StepAction& action)
+      : connection(action.arguments.value("connection", std::string{})),
+        name(action.arguments.value("name", std::string{})) {}
+};
+
+const HostDevice* find(const DomainXml& xml, const Device& device) {
+  const auto found = std::ranges::find(xml.host_devices, device, &HostDevice::device);
+  return found == xml.host_devices.end() ? nullptr : &*found;
+}
+
+/// What a define action asks for.
+struct Redefined {
+  std::set<Device> remove;
+  std::set<Device> unmanage;
+  std::set<Device> added;
+  std::vector<std::string> elements;
+
+  explicit Redefined(const Json& arguments)
+      : remove(vm_binding::devices_in(arguments.value("remove", Json::array()))),
+        unmanage(vm_binding::devices_in(arguments.value("unmanage", Json::array()))),
+        elements(vm_binding::texts_in(arguments.value("add", Json::array()))) {
+    for (const auto& device : vm_binding::devices_of(elements)) added.insert(device.device);
+  }
+
+  [[nodiscard]] bool is_so_in(const DomainXml& xml) const {
+    const auto kept = [&](const Device& device) { return !added.contains(device) && find(xml, device); };
+    const auto managed = [&](const Device& device) {
+      const auto* found = find(xml, device);
+      return found != nullptr && found->managed;
+    };
+    return std::ranges::none_of(remove, kept) && std::ranges::none_of(unmanage, managed) &&
+           std::ranges::all_of(added, [&](const Device& device) { return find(xml, device) != nullptr; });
+  }
+};
+
+Result<DomainXml> definition_of(const Domain& domain) {
+  return read_domain_xml(domain.definition.empty() ? domain.live : domain.definition);
+}
+
+Result<void> define(const Target& target, const StepAction& action, Host& host) {
+  auto domain = host.view.domains.domain(target.connection, target.name);
+  if (!domain) return std::unexpected(std::move(domain).error());
+  if (!domain->persistent)
+    return fail(ErrorKind::unsupported, fmt::format("VM {} is transient and has no definition", target.name));
+  const Redefined wish(action.arguments);
+  // An element that is there already goes first, so that running it again leaves one of it.
+  std::vector<Device> remove(wish.remove.begin(), wish.remove.end());
+  remove.insert(remove.end(), wish.added.begin(), wish.added.end());
+  const auto changed = with_host_devices(domain->definition, remove,
+                                         {wish.unmanage.begin(), wish.unmanage.end()}, wish.elements);
+  if (!changed) return std::unexpected(changed.error());
+  return host.domains.define(target.connection, *changed);
+}
+
+Result<void> stop(const Target& target, const StepAction& action, Host& host) {
+  if (action.arguments.value("method", std::string{}) == "managed-save")
+    return host.domains.managed_save(target.connection, target.name);
+  const std::chrono::seconds limit{action.arguments.value("timeout", 0)};
+  auto ended = host.domains.shut_down(target.connection, target.name, limit);
+  if (ended || ended.error().kind != ErrorKind::timed_out) return ended;
+  if (action.arguments.value("then", std::string{}) == "destroy")
+    return host.domains.destroy(target.connection, target.name);
+  return fail(ErrorKind::timed_out,
+              fmt::format("VM {} did not shut down within {} s", target.name, limit.count()),
+              "shut it down from inside, or set policy.guestStop.then: destroy");
+}
+
+Result<void> detach(const Target& target, const StepAction& action, Host& host) {
+  const auto domain = host.view.domains.domain(target.connection, target.name);
+  if (!domain) return std::unexpected(domain.error());
+  const auto device = vm_binding::parse_device(action.arguments.value("device", std::string{}));
+  const auto live = read_domain_xml(domain->live);
+  if (!live) return std::unexpected(live.error());
+  const auto* plugged = device ? find(*live, *device) : nullptr;
+  if (plugged == nullptr) return {};
+  return host.domains.detach(target.connection, target.name, plugged->element, unplug_limit);
+}
+
+}  // namespace
+
+Result<bool> VmBinding::satisfied(const StepAction& action, const HostView& host) const {
+  if (action.verb == "forget") return true;
+  const Target target(action);
+  const auto domain = host.domains.domain(target.connection, target.name);
+  if (!domain) return std::unexpected(domain.error());
+  if (action.verb == "start") return domain->running;
+  if (action.verb == "stop") return !domain->running;
+  if (action.verb == "autostart") return domain->autostart == action.arguments.value("on", false);
+  if (action.verb == "define") {
+    const auto xml = definition_of(*domain);
+    if (!xml) return std::unexpected(xml.error());
+    return Redefined(action.arguments).is_so_in(*xml);
+  }
+  const auto device = vm_binding::parse_device(action.arguments.value("device", std::string{}));
+  if (!device) return fail(ErrorKind::invalid, fmt::format("{} names no device", action.address));
+  if (!domain->running) return action.verb == "detach";
+  const auto live = read_domain_xml(domain->live);
+  if (!live) return std::unexpected(live.error());
+  return (find(*live, *device) != nullptr) == (action.verb == "attach");
+}
+
+Result<void> VmBinding::run(const StepAction& action, Host& host) const {
+  const Target target(action);
+  if (action.verb == "define") return define(target, action, host);
+  if (action.verb == "start") return host.domains.start(target.connection, target.name);
+  if (action.verb == "stop") return stop(target, action, host);
+  if (action.verb == "autostart")
+    return host.domains.set_autostart(target.connection, target.name, action.arguments.value("on", false));
+  if (action.verb == "attach")
+    return host.domains.attach(target.connection, target.name,
+                               action.arguments.value("element", std::string{}));
+  if (action.verb == "detach") return detach(target, action, host);
+  return fail(ErrorKind::unsupported, fmt::format("no step '{}' for {}", action.verb, action.address));
+}
+
+}  // namespace gpuhost

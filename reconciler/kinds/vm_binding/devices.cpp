@@ -1,0 +1,141 @@
+#include "kinds/vm_binding/devices.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "kinds/gpu_facts.hpp"
+#include "kinds/gpu_selection.hpp"
+
+namespace gpuhost::vm_binding {
+
+namespace {
+
+constexpr std::string_view vgpu_object = "vgpu[";
+
+/// "UUID" of an owned "vgpu[UUID]".
+std::optional<Uuid> owned_vgpu(std::string_view address) {
+  if (!address.starts_with(vgpu_object)) return std::nullopt;
+  address.remove_prefix(vgpu_object.size());
+  return Uuid::parse(address.substr(0, address.find(']')));
+}
+
+/// "left" of "left#1".
+std::string_view entry_name(std::string_view reference) {
+  return reference.substr(0, reference.find('#'));
+}
+
+}  // namespace
+
+std::string to_string(const Device& device) {
+  return std::visit([](const auto& one) { return one.to_string(); }, device);
+}
+
+std::optional<Device> parse_device(std::string_view text) {
+  if (const auto address = PciAddress::parse(text)) return Device(*address);
+  if (const auto uuid = Uuid::parse(text)) return Device(*uuid);
+  return std::nullopt;
+}
+
+Json json_of(const std::set<Device>& devices) {
+  Json list = Json::array();
+  for (const auto& device : devices) list.push_back(to_string(device));
+  return list;
+}
+
+std::set<Device> devices_in(const Json& list) {
+  std::set<Device> devices;
+  if (!list.is_array()) return devices;
+  for (const auto& item : list)
+    if (item.is_string())
+      if (const auto device = parse_device(item.get<std::string>())) devices.insert(*device);
+  return devices;
+}
+
+std::string element_of(const Device& device) {
+  if (const auto* address = std::get_if<PciAddress>(&device)) return pci_host_device_element(*address);
+  return mdev_host_device_element(std::get<Uuid>(device));
+}
+
+DeviceTable::DeviceTable(const Inventory& inventory, const std::vector<NamedDevices>& entries,
+                         const Result<Uuid>& space, const Ownership& owned)
+    : inventory_(inventory), entries_(entries), space_(space) {
+  for (const auto& entry : entries_)
+    for (auto& selected : select_gpus(entry.entry, inventory_).gpus) {
+      if (space_)
+        for (const auto& vgpus : entry.vgpus)
+          for (unsigned index = 0; index < vgpus.count; ++index)
+            vgpus_.insert(vgpu_uuid(*space_, selected.name, vgpus, index));
+      named_.push_back({std::move(selected), &entry});
+    }
+  for (const auto& address : owned.addresses())
+    if (const auto uuid = owned_vgpu(address)) vgpus_.insert(*uuid);
+}
+
+bool DeviceTable::is_nvidias(const Device& device) const {
+  if (const auto* address = std::get_if<PciAddress>(&device)) return inventory_.owner_of(*address) != nullptr;
+  const auto& uuid = std::get<Uuid>(device);
+  return vgpus_.contains(uuid) || inventory_.find(uuid) != nullptr;
+}
+
+std::set<Device> DeviceTable::of(const DomainXml& xml) const {
+  std::set<Device> devices;
+  for (const auto& host_device : xml.host_devices)
+    if (is_nvidias(host_device.device)) devices.insert(host_device.device);
+  return devices;
+}
+
+DeviceTable::Wanted DeviceTable::wanted(const std::vector<VmSpec::Device>& devices) const {
+  Wanted wanted;
+  for (const auto& device : devices)
+    if (device.type == VmSpec::Device::Type::gpu)
+      add_gpu(*device.name, wanted);
+    else
+      add_vgpu(*device.name, wanted);
+  return wanted;
+}
+
+void DeviceTable::add_gpu(const std::string& reference, Wanted& wanted) const {
+  const auto found =
+      std::ranges::find_if(named_, [&](const Named& named) { return is_named(named.gpu, reference); });
+  if (found == named_.end()) return cannot_tell(reference, wanted);
+  wanted.devices.insert(found->gpu.gpu->address);
+  if (found->entry->companions_too)
+    for (const auto& companion : found->gpu.gpu->companions) wanted.devices.insert(companion.address);
+}
+
+void DeviceTable::add_vgpu(const std::string& reference, Wanted& wanted) const {
+  const auto parts = parse_vgpu_reference(reference);
+  if (!parts) return;  // the decoder has reported it
+  const auto found =
+      std::ranges::find_if(named_, [&](const Named& named) { return is_named(named.gpu, parts->gpu); });
+  if (found == named_.end()) return cannot_tell(parts->gpu, wanted);
+  if (!space_) {
+    wanted.problem = space_.error().message;
+    return;
+  }
+  const auto vgpus = std::ranges::find(found->entry->vgpus, parts->vgpu, &NamedVgpus::name);
+  if (vgpus != found->entry->vgpus.end())
+    wanted.devices.insert(vgpu_uuid(*space_, found->gpu.name, *vgpus, parts->index));
+}
+
+void DeviceTable::cannot_tell(std::string_view gpu, Wanted& wanted) const {
+  const auto entry = std::ranges::find_if(entries_, [&](const NamedDevices& one) {
+    return one.entry.name && **one.entry.name == entry_name(gpu);
+  });
+  const bool may_be_missing = entry != entries_.end() && entry->entry.selector &&
+                              entry->entry.selector->missing == GpuSelector::Missing::skip;
+  (may_be_missing ? wanted.absent : wanted.problem) = fmt::format("no GPU is there for '{}'", gpu);
+}
+
+std::optional<Fact> DeviceTable::needed_by(const Device& device, bool managed) const {
+  if (!is_nvidias(device)) return std::nullopt;
+  if (const auto* uuid = std::get_if<Uuid>(&device)) return gpu_facts::present(*uuid);
+  const auto& address = std::get<PciAddress>(device);
+  const auto* gpu = inventory_.owner_of(address);
+  if (gpu->function_at(address) != nullptr) return gpu_facts::functions_enabled(gpu->address);
+  if (managed) return std::nullopt;
+  return gpu_facts::bound(gpu->address, "vfio-pci");
+}
+
+}  // namespace gpuhost::vm_binding

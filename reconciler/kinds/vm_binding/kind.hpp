@@ -1,0 +1,111 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "inventory/holders.hpp"
+#include "inventory/inventory.hpp"
+#include "kinds/vm_binding/devices.hpp"
+#include "kinds/vm_binding/vm_binding.hpp"
+
+namespace gpuhost {
+
+/// A domain, read.
+struct Guest {
+  std::string connection;
+  Domain domain;
+  Result<DomainXml> definition;  ///< of the next start; of the running guest where there is none (transient)
+  Result<DomainXml> live;        ///< as `definition` when it is off
+
+  [[nodiscard]] DomainKeeper keeper() const;
+  /// Whether gpuhost may stop and start it, if the policy lets it.
+  [[nodiscard]] bool may_be_stopped() const { return domain.persistent && keeper() == DomainKeeper::none; }
+  /// Why it may not, and whom to ask.
+  [[nodiscard]] std::string why_not_stopped() const;
+};
+
+struct VmBindingState {
+  bool running = true;
+  std::shared_ptr<const Result<Inventory>> inventory;
+  Result<Uuid> space;  ///< that vGPUs' identities are made in
+  Result<Ownership> owned;
+  std::map<std::string, Error> unreachable;  ///< connections whose domains cannot be told
+  /// By connection and name: the domains that the document or its record names, and those of the local
+  /// libvirt that run or have host devices.
+  std::map<std::string, std::map<std::string, Guest>> guests;
+  std::map<std::string, std::vector<std::string>> names;  ///< of all domains, by connection
+
+  [[nodiscard]] Json describe() const;
+  [[nodiscard]] const Inventory& gpus() const;
+  [[nodiscard]] const Guest* find(const std::string& connection, const std::string& name) const;
+};
+
+class VmBinding final : public KindOver<VmBindingState> {
+ public:
+  static constexpr std::string_view kind_name = "vm_binding";
+  VmBinding(std::vector<VmSpec> vms, std::vector<NamedDevices> devices)
+      : vms_(std::move(vms)), devices_(std::move(devices)) {}
+
+  [[nodiscard]] std::string_view name() const override { return kind_name; }
+  [[nodiscard]] Result<bool> satisfied(const StepAction& action, const HostView& host) const override;
+  Result<void> run(const StepAction& action, Host& host) const override;
+
+ protected:
+  [[nodiscard]] VmBindingState look(const HostView& host) const override;
+  [[nodiscard]] Proposal plan_from(const VmBindingState& state, const PlanInput& input) const override;
+  [[nodiscard]] std::optional<Truth> holds_in(const Fact& fact, const VmBindingState& state) const override;
+  [[nodiscard]] std::vector<Offer> offer_from(const Fact& fact, const VmBindingState& state,
+                                              const PlanInput& input) const override;
+  [[nodiscard]] std::string obstacle_in(const Fact& fact, const VmBindingState& state) const override;
+
+ private:
+  void compare(const VmSpec& spec, const VmBindingState& state, const vm_binding::DeviceTable& table,
+               const PlanInput& input, Proposal& proposal) const;
+  [[nodiscard]] vm_binding::DeviceTable table(const VmBindingState& state, const Ownership& owned) const;
+  [[nodiscard]] const VmSpec* spec_of(const std::string& name) const;
+  [[nodiscard]] std::string connection_of(const std::string& name) const;
+  /// The step that starts the guest, with all that its final definition needs.
+  [[nodiscard]] Step start_of(const Guest& guest, const vm_binding::DeviceTable& table,
+                              const PlanInput& input) const;
+
+  std::vector<VmSpec> vms_;
+  std::vector<NamedDevices> devices_;
+};
+
+namespace vm_binding {
+
+/// "vm[NAME].FIELD", in plans and records.
+[[nodiscard]] std::string address(std::string_view vm, std::string_view field);
+
+/// How the definition is changed; nothing in it: it stays as it is.
+struct Redefinition {
+  std::set<Device> remove;
+  std::set<Device> unmanage;     ///< managed='yes' that becomes 'no'
+  std::vector<std::string> add;  ///< elements
+  [[nodiscard]] bool empty() const { return remove.empty() && unmanage.empty() && add.empty(); }
+};
+
+/// What gives the devices back that were there before, if those that were set are there still; nothing: they
+/// are not, or it is so already.
+[[nodiscard]] std::optional<Redefinition> restoration(const Guest& guest, const DeviceTable& table,
+                                                      const Ownership::Object& object);
+
+/// The devices of elements, each of which stands for itself.
+[[nodiscard]] std::vector<HostDevice> devices_of(const std::vector<std::string>& elements);
+/// The strings of a list; others are left out.
+[[nodiscard]] std::vector<std::string> texts_in(const Json& list);
+
+[[nodiscard]] Step define_step(const Guest& guest, const Redefinition& change);
+[[nodiscard]] Step start_step(const Guest& guest);
+[[nodiscard]] Step stop_step(const Guest& guest, const Policy& policy);
+[[nodiscard]] Step autostart_step(const Guest& guest, bool on);
+[[nodiscard]] Step attach_step(const Guest& guest, const Device& device);
+[[nodiscard]] Step detach_step(const Guest& guest, const Device& device);
+
+}  // namespace vm_binding
+
+}  // namespace gpuhost

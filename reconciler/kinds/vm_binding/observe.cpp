@@ -1,0 +1,216 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "kinds/gpu_facts.hpp"
+#include "kinds/observed_json.hpp"
+#include "kinds/vm_binding/kind.hpp"
+
+namespace gpuhost {
+
+namespace {
+
+using vm_binding::Device;
+
+constexpr std::string_view subject_prefix = "vm/";
+constexpr std::string_view object_prefix = "vm[";
+constexpr std::string_view without_prefix = "without ";
+
+/// A fact about a domain: "vm/NAME STATE".
+struct GuestFact {
+  std::string name;
+  std::string state;
+};
+
+std::optional<GuestFact> guest_fact(const Fact& fact) {
+  if (!fact.subject.starts_with(subject_prefix)) return std::nullopt;
+  return GuestFact{fact.subject.substr(subject_prefix.size()), fact.state};
+}
+
+/// The device of "without gpu/0000:61:00.0" or "without vgpu/UUID".
+std::optional<Device> device_without(std::string_view state) {
+  if (!state.starts_with(without_prefix)) return std::nullopt;
+  return vm_binding::parse_device(state.substr(state.find('/') + 1));
+}
+
+bool has(const DomainXml& xml, const Device& device) {
+  return std::ranges::find(xml.host_devices, device, &HostDevice::device) != xml.host_devices.end();
+}
+
+Guest read_guest(const std::string& connection, const Domain& domain) {
+  auto definition = read_domain_xml(domain.definition.empty() ? domain.live : domain.definition);
+  auto live = domain.running ? read_domain_xml(domain.live) : definition;
+  return {connection, domain, std::move(definition), std::move(live)};
+}
+
+/// Domains that a record names, by connection.
+std::set<std::pair<std::string, std::string>> owned_guests(const Result<Ownership>& owned) {
+  std::set<std::pair<std::string, std::string>> guests;
+  if (!owned) return guests;
+  for (const auto& document : owned->documents())
+    for (const auto& [address, object] : owned->of(document)) {
+      if (!address.starts_with(object_prefix) || !object.before.is_object()) continue;
+      guests.emplace(object.before.value("connection", std::string(system_connection)),
+                     address.substr(object_prefix.size(), address.rfind(']') - object_prefix.size()));
+    }
+  return guests;
+}
+
+}  // namespace
+
+std::unique_ptr<Kind> make_vm_binding(std::vector<VmSpec> vms, std::vector<NamedDevices> devices) {
+  return std::make_unique<VmBinding>(std::move(vms), std::move(devices));
+}
+
+DomainKeeper Guest::keeper() const {
+  return definition ? definition->keeper : DomainKeeper::none;
+}
+
+std::string Guest::why_not_stopped() const {
+  switch (keeper()) {
+    case DomainKeeper::nova:
+      return fmt::format("VM {} belongs to OpenStack Nova: stop or migrate it there", domain.name);
+    case DomainKeeper::kubevirt:
+      return fmt::format("VM {} belongs to KubeVirt: stop or migrate it there", domain.name);
+    case DomainKeeper::none:
+      break;
+  }
+  if (!domain.persistent)
+    return fmt::format("VM {} is transient, and would be gone once stopped: stop it by hand", domain.name);
+  return {};
+}
+
+VmBindingState VmBinding::look(const HostView& host) const {
+  VmBindingState state{.running = host.running,
+                       .inventory = inventory_of(host),
+                       .space = identity_space(host.files),
+                       .owned = Ownership::load(host.files)};
+  if (!host.running) return state;
+  auto named = owned_guests(state.owned);
+  for (const auto& vm : vms_) named.emplace(vm.connection, *vm.name);
+  std::set<std::string> connections;
+  for (const auto& [connection, name] : named) connections.insert(connection);
+  if (!state.gpus().gpus.empty()) connections.insert(system_connection);
+  for (const auto& connection : connections) {
+    const auto domains = domains_of(host, connection);
+    if (!*domains) {
+      state.unreachable.emplace(connection, domains->error());
+      continue;
+    }
+    for (const auto& domain : **domains) {
+      state.names[connection].push_back(domain.name);
+      if (domain.running || named.contains({connection, domain.name}))
+        state.guests[connection].emplace(domain.name, read_guest(connection, domain));
+    }
+  }
+  return state;
+}
+
+const Inventory& VmBindingState::gpus() const {
+  static const Inventory none;
+  return *inventory ? **inventory : none;
+}
+
+const Guest* VmBindingState::find(const std::string& connection, const std::string& name) const {
+  const auto there = guests.find(connection);
+  if (there == guests.end()) return nullptr;
+  const auto guest = there->second.find(name);
+  return guest == there->second.end() ? nullptr : &guest->second;
+}
+
+Json VmBindingState::describe() const {
+  if (!running) return {{"not_applicable", "no libvirt runs under --root"}};
+  Json shown = Json::object();
+  for (const auto& [connection, error] : unreachable) shown[connection] = unknown_json(error);
+  for (const auto& [connection, there] : guests)
+    for (const auto& [name, guest] : there) {
+      Json& vm = shown[connection][name];
+      vm = {{"running", guest.domain.running},
+            {"autostart", guest.domain.autostart},
+            {"persistent", guest.domain.persistent},
+            {"host_devices", Json::array()}};
+      if (guest.definition)
+        for (const auto& device : guest.definition->host_devices)
+          vm["host_devices"].push_back(vm_binding::to_string(device.device));
+    }
+  return shown;
+}
+
+const VmSpec* VmBinding::spec_of(const std::string& name) const {
+  const auto found = std::ranges::find_if(vms_, [&](const VmSpec& vm) { return *vm.name == name; });
+  return found == vms_.end() ? nullptr : &*found;
+}
+
+std::string VmBinding::connection_of(const std::string& name) const {
+  const auto* spec = spec_of(name);
+  return spec ? spec->connection : system_connection;
+}
+
+vm_binding::DeviceTable VmBinding::table(const VmBindingState& state, const Ownership& owned) const {
+  return {state.gpus(), devices_, state.space, owned};
+}
+
+std::optional<Truth> VmBinding::holds_in(const Fact& fact, const VmBindingState& state) const {
+  const auto asked = guest_fact(fact);
+  if (!asked) return std::nullopt;
+  const auto connection = connection_of(asked->name);
+  if (const auto error = state.unreachable.find(connection); error != state.unreachable.end())
+    return Truth::unknown(error->second.message);
+  const auto* guest = state.find(connection, asked->name);
+  if (asked->state == "defined")
+    return Truth::of(true);  // a definition that is not so has a step that makes it so
+  if (guest == nullptr || !guest->domain.running) return Truth::of(true);
+  if (asked->state == "stopped") return Truth::of(false);
+  const auto device = device_without(asked->state);
+  if (!device) return std::nullopt;
+  if (!guest->live) return Truth::unknown(guest->live.error().message);
+  return Truth::of(!has(*guest->live, *device));
+}
+
+std::vector<Offer> VmBinding::offer_from(const Fact& fact, const VmBindingState& state,
+                                         const PlanInput& input) const {
+  const auto asked = guest_fact(fact);
+  if (!asked) return {};
+  if (device_without(asked->state)) return {Offer{.needs = {gpu_facts::stopped(asked->name)}}};
+  const auto* guest = state.find(connection_of(asked->name), asked->name);
+  if (asked->state != "stopped" || guest == nullptr || !guest->domain.running || !guest->may_be_stopped())
+    return {};
+  return {Offer{.needs = {},
+                .acquire = vm_binding::stop_step(*guest, input.policy),
+                .release = start_of(*guest, table(state, input.owned), input)}};
+}
+
+std::string VmBinding::obstacle_in(const Fact& fact, const VmBindingState& state) const {
+  const auto asked = guest_fact(fact);
+  if (!asked || asked->state != "stopped") return {};
+  const auto* guest = state.find(connection_of(asked->name), asked->name);
+  return guest == nullptr ? std::string{} : guest->why_not_stopped();
+}
+
+Step VmBinding::start_of(const Guest& guest, const vm_binding::DeviceTable& table,
+                         const PlanInput& input) const {
+  auto step = vm_binding::start_step(guest);
+  const auto& name = guest.domain.name;
+  std::set<Fact> facts{gpu_facts::defined(name)};
+  const auto need = [&](const Device& device, bool managed) {
+    if (auto fact = table.needed_by(device, managed)) facts.insert(*std::move(fact));
+  };
+  const auto* spec = spec_of(name);
+  const auto* owned = input.owned.find(input.document, vm_binding::address(name, "devices"));
+  const auto restored = owned && !spec ? vm_binding::restoration(guest, table, *owned)
+                                       : std::optional<vm_binding::Redefinition>{};
+  if (spec && spec->devices) {
+    for (const auto& device : table.wanted(**spec->devices).devices) need(device, false);
+  } else if (guest.definition) {
+    for (const auto& [device, managed, element] : guest.definition->host_devices)
+      if (!restored || !restored->remove.contains(device)) need(device, managed);
+  }
+  if (restored)
+    for (const auto& [device, managed, element] : vm_binding::devices_of(restored->add))
+      need(device, managed);
+  step.needs.assign(facts.begin(), facts.end());
+  return step;
+}
+
+}  // namespace gpuhost
