@@ -151,4 +151,18 @@ std::string identity_of(const Gpu& gpu) {
   return gpu.uuid ? fmt::format("{} {}", gpu.pci_id(), *gpu.uuid) : gpu.pci_id();
 }
 
+std::optional<PciAddress> gpu_of_object(std::string_view object, std::string_view field) {
+  constexpr std::string_view prefix = "gpu[";
+  if (!object.starts_with(prefix)) return std::nullopt;
+  object.remove_prefix(prefix.size());
+  const auto close = object.find("].");
+  if (close == std::string_view::npos || object.substr(close + 2) != field) return std::nullopt;
+  return PciAddress::parse(object.substr(0, close));
+}
+
+bool is_identity_of(std::string_view recorded, const Gpu& gpu) {
+  return recorded == identity_of(gpu) || recorded == gpu.pci_id() ||
+         (!gpu.uuid && recorded.starts_with(gpu.pci_id() + " "));
+}
+
 }  // namespace gpuhost

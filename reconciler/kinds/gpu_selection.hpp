@@ -47,7 +47,11 @@ struct Selection {
 /// "gpu[left].FIELD", the address in plans, and "gpu[0000:41:00.0].FIELD", what ownership knows it by.
 [[nodiscard]] std::string gpu_address(const SelectedGpu& gpu, std::string_view field);
 [[nodiscard]] std::string gpu_object(const Gpu& gpu, std::string_view field);
+/// The address in such an object of this field; nothing: it is another object.
+[[nodiscard]] std::optional<PciAddress> gpu_of_object(std::string_view object, std::string_view field);
 /// For `Claim::before`, beside what the kind puts in: which GPU it was. Nothing is given back to another.
 [[nodiscard]] std::string identity_of(const Gpu& gpu);
+/// Whether that may be the GPU: the same PCI ids, and the same UUID where both are known.
+[[nodiscard]] bool is_identity_of(std::string_view recorded, const Gpu& gpu);
 
 }  // namespace gpuhost

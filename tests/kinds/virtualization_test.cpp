@@ -83,6 +83,37 @@ TEST(Virtualization, check_passes_only_when_both_are_there) {
   EXPECT_TRUE(finding(required(host), "virtualization.iommu").permission);
 }
 
+TEST(Virtualization, tells_whether_the_iommu_is_active) {
+  const Fact active{"iommu", "active"};
+  const auto told = [&](const FakeHost& host) {
+    const auto kind = make_virtualization({});
+    return kind->holds(active, *kind->observe(host.view()))->value;
+  };
+  auto host = intel_host();
+  EXPECT_EQ(told(host), Truth::Value::yes);
+  host.errors["/sys/class/iommu"] = {ErrorKind::denied, "denied"};
+  EXPECT_EQ(told(host), Truth::Value::unknown);
+  host.errors.clear();
+  host.directories.clear();
+  EXPECT_EQ(told(host), Truth::Value::no);
+  host.running = false;
+  EXPECT_EQ(told(host), Truth::Value::unknown);
+
+  const auto kind = make_virtualization({});
+  EXPECT_FALSE(kind->holds({"iommu", "other"}, *kind->observe(host.view())));
+  EXPECT_TRUE(kind->advice(active).contains("virtualization: required"));
+  EXPECT_EQ(kind->advice({"module/vfio_pci", "loaded"}), "");
+}
+
+TEST(Virtualization, check_provides_the_iommu_only_where_it_is_off) {
+  auto host = intel_host();
+  host.directories.clear();
+  EXPECT_EQ(required(host).steps.at(0).provides, (std::vector<Fact>{{"iommu", "active"}}));
+  host = intel_host();
+  host.files.erase("/dev/kvm");
+  EXPECT_TRUE(required(host).steps.at(0).provides.empty());
+}
+
 void put_gpu(FakeHost& host, const char* vf_bar) {
   const std::string gpu = "/sys/bus/pci/devices/0000:41:00.0/";
   host.files[gpu + "vendor"] = "0x10de\n";

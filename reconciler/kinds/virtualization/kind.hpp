@@ -33,18 +33,26 @@ struct VirtualizationState {
   [[nodiscard]] Json describe() const;
 };
 
+/// See make_virtualization.
+[[nodiscard]] inline Fact active_iommu() {
+  return {"iommu", "active"};
+}
+
 class Virtualization final : public KindOver<VirtualizationState> {
  public:
   static constexpr std::string_view kind_name = "virtualization";
   explicit Virtualization(VirtualizationSpec spec) : spec_(spec) {}
 
   [[nodiscard]] std::string_view name() const override { return kind_name; }
+  [[nodiscard]] std::string advice(const Fact& fact) const override;
   [[nodiscard]] Result<bool> satisfied(const StepAction& action, const HostView& host) const override;
   Result<void> run(const StepAction& action, Host& host) const override;
 
  protected:
   [[nodiscard]] VirtualizationState look(const HostView& host) const override;
   [[nodiscard]] Proposal plan_from(const VirtualizationState& state, const PlanInput& input) const override;
+  [[nodiscard]] std::optional<Truth> holds_in(const Fact& fact,
+                                              const VirtualizationState& state) const override;
 
  private:
   VirtualizationSpec spec_;

@@ -131,4 +131,16 @@ Json VirtualizationState::describe() const {
   return shown;
 }
 
+std::optional<Truth> Virtualization::holds_in(const Fact& fact, const VirtualizationState& state) const {
+  if (fact != active_iommu()) return std::nullopt;
+  if (!state.running) return Truth::unknown("no kernel runs under --root");
+  const auto& units = state.running->iommu.units;
+  return units ? Truth::of(!units->empty()) : Truth::unknown(units.error().message);
+}
+
+std::string Virtualization::advice(const Fact& fact) const {
+  if (fact != active_iommu()) return {};
+  return "set virtualization: required, and kernel.parameters where the IOMMU is off";
+}
+
 }  // namespace gpuhost

@@ -180,8 +180,12 @@ Proposal Virtualization::plan_from(const VirtualizationState& state, const PlanI
     compare("virtualization.iommu", !running.iommu.units->empty(), [&] { return what_iommu_lacks(running); });
 
   const auto differs = [](const Finding& finding) { return finding.verdict == Finding::Verdict::differs; };
-  if (std::ranges::any_of(proposal.findings, differs))
-    proposal.steps.push_back(check_step(lacks, proposal.findings));
+  if (std::ranges::any_of(proposal.findings, differs)) {
+    auto step = check_step(lacks, proposal.findings);
+    // Where it is active already, what rests on it need not wait for what else is checked.
+    if (differs(proposal.findings.back())) step.provides = {active_iommu()};
+    proposal.steps.push_back(std::move(step));
+  }
   note_gpus(running, proposal.notes);
   return proposal;
 }

@@ -9,6 +9,8 @@ namespace gpuhost {
 /// `virtualization: required`: VT-x or AMD-V usable and the IOMMU active. Changes nothing itself: says
 /// whether firmware, kernel command line or module is what is missing, and checks after the others have
 /// changed them.
+///
+/// Fact: subject "iommu", state "active": the kernel drives an IOMMU, so that devices have IOMMU groups.
 struct VirtualizationSpec {
   bool required = false;
 };

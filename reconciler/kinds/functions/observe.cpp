@@ -1,0 +1,147 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "inventory/pci.hpp"
+#include "kinds/functions/kind.hpp"
+#include "kinds/gpu_facts.hpp"
+#include "kinds/observed_json.hpp"
+
+namespace gpuhost {
+
+namespace {
+
+constexpr const char* devices_directory = "/sys/bus/pci/devices";
+constexpr const char* nvidia_driver = "nvidia";
+constexpr const char* enabled_state = "functions enabled";
+constexpr const char* disabled_state = "functions disabled";
+
+bool is_there(const FileReader& files, const std::string& path) {
+  return files.exists(path).value_or(false);
+}
+
+/// The GPU that such a fact is about.
+std::optional<PciAddress> gpu_in(const Fact& fact) {
+  constexpr std::string_view prefix = "gpu/";
+  if (fact.state != enabled_state && fact.state != disabled_state) return std::nullopt;
+  if (!fact.subject.starts_with(prefix)) return std::nullopt;
+  return PciAddress::parse(std::string_view(fact.subject).substr(prefix.size()));
+}
+
+bool owns_some_functions(const FileReader& files) {
+  const auto owned = Ownership::load(files);
+  return owned && std::ranges::any_of(owned->addresses(), [](const std::string& object) {
+           return gpu_of_object(object, Functions::field).has_value();
+         });
+}
+
+std::set<PciAddress> without_address_space(const FileReader& files) {
+  std::set<PciAddress> found;
+  const auto gpus = read_gpus(files);
+  if (!gpus) return found;
+  for (const auto& gpu : *gpus)
+    if (gpu.vf_bars && std::ranges::any_of(*gpu.vf_bars, &PciResource::unassigned)) found.insert(gpu.address);
+  return found;
+}
+
+}  // namespace
+
+std::unique_ptr<Kind> make_functions(std::vector<ForGpus<FunctionsWish>> wishes) {
+  return std::make_unique<Functions>(std::move(wishes));
+}
+
+bool has_sriov(const Gpu& gpu) {
+  return gpu.total_functions && *gpu.total_functions > 0;
+}
+
+VgpuInterfaces vgpu_interfaces_of(const Gpu& gpu, const HostView& host) {
+  VgpuInterfaces interfaces;
+  for (const auto& function : gpu.functions) {
+    const auto directory = fmt::format("{}/{}", devices_directory, function.address.to_string());
+    if (is_there(host.files, directory + "/mdev_supported_types") ||
+        is_there(host.files, directory + "/nvidia"))
+      interfaces.functions.insert(function.address);
+  }
+  const auto loaded = host.modules.loaded();
+  interfaces.expected = !interfaces.functions.empty() || (loaded && loaded->contains("nvidia_vgpu_vfio"));
+  return interfaces;
+}
+
+std::vector<std::string> lacks_of(const Gpu& gpu, const VgpuInterfaces& interfaces) {
+  std::vector<std::string> lacks;
+  const auto total = has_sriov(gpu) ? *gpu.total_functions : 0;
+  if (gpu.functions.size() < total)
+    lacks.push_back(fmt::format("{} of {} virtual functions are there", gpu.functions.size(), total));
+  for (const auto& function : gpu.functions) {
+    const auto address = function.address.to_string();
+    if (function.driver != nvidia_driver)
+      lacks.push_back(fmt::format("virtual function {} is bound to {} in place of nvidia", address,
+                                  function.driver.empty() ? "nothing" : function.driver));
+    else if (interfaces.expected && !interfaces.functions.contains(function.address))
+      lacks.push_back(fmt::format("virtual function {} has no vGPU types", address));
+  }
+  return lacks;
+}
+
+FunctionsState Functions::look(const HostView& host) const {
+  FunctionsState state{.running = host.running, .inventory = inventory_of(host)};
+  if (!host.running || !*state.inventory) return state;
+  for (const auto& gpu : (**state.inventory).gpus)
+    if (has_sriov(gpu)) state.lacks.emplace(gpu.address, lacks_of(gpu, vgpu_interfaces_of(gpu, host)));
+  if (wishes_.empty() && !owns_some_functions(host.files)) return state;
+  state.usage = usage_of(host);
+  state.tool_there = host.files.exists(sriov_manage);
+  state.nvidia_there = is_there(host.files, "/sys/bus/pci/drivers/nvidia");
+  state.without_bars = without_address_space(host.files);
+  return state;
+}
+
+const Inventory* FunctionsState::known() const {
+  static const Inventory none;
+  if (*inventory) return &**inventory;
+  return inventory->error().kind == ErrorKind::not_found ? &none : nullptr;
+}
+
+const char* FunctionsState::word_of(const Gpu& gpu) const {
+  if (gpu.functions.empty()) return "disabled";
+  const auto found = lacks.find(gpu.address);
+  return found != lacks.end() && found->second.empty() ? "enabled" : "incomplete";
+}
+
+Json FunctionsState::describe() const {
+  if (!running) return {{"not_applicable", "no kernel runs under --root"}};
+  const auto* seen = known();
+  if (seen == nullptr) return unknown_json(inventory->error());
+  Json shown = Json::object();
+  for (const auto& gpu : seen->gpus) {
+    if (gpu.total_functions.is_absent()) continue;
+    auto& entry = shown[gpu.address.to_string()];
+    entry = {{"state", word_of(gpu)}, {"present", gpu.functions.size()}};
+    entry["total"] =
+        gpu.total_functions ? Json(*gpu.total_functions) : Json{{"unknown", gpu.total_functions.reason()}};
+    if (const auto found = lacks.find(gpu.address); !gpu.functions.empty() && found != lacks.end())
+      entry["lacks"] = found->second;
+  }
+  return shown;
+}
+
+std::optional<Truth> Functions::holds_in(const Fact& fact, const FunctionsState& state) const {
+  const auto address = gpu_in(fact);
+  if (!address) return std::nullopt;
+  if (!state.running) return Truth::unknown("no kernel runs under --root");
+  const auto* seen = state.known();
+  if (seen == nullptr) return Truth::unknown(state.inventory->error().message);
+  const auto* gpu = seen->find(*address);
+  if (gpu == nullptr) return Truth::of(false);
+  if (gpu->total_functions.is_unknown()) return Truth::unknown(gpu->total_functions.reason());
+  return Truth::of(std::string_view(state.word_of(*gpu)) ==
+                   (fact.state == enabled_state ? "enabled" : "disabled"));
+}
+
+std::string Functions::advice(const Fact& fact) const {
+  if (!gpu_in(fact)) return {};
+  return fmt::format("set functions: {} in the GPU's entry",
+                     fact.state == enabled_state ? "enabled" : "disabled");
+}
+
+}  // namespace gpuhost

@@ -1,0 +1,240 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "kinds/functions/kind.hpp"
+#include "kinds/gpu_facts.hpp"
+
+namespace gpuhost {
+
+namespace {
+
+constexpr const char* nvidia_driver = "nvidia";
+constexpr const char* tool_missing =
+    "/usr/lib/nvidia/sriov-manage is not there: install NVIDIA's vGPU manager, which brings it "
+    "(nvidia-vgpu-ubuntu-VERSION.deb, NVIDIA-vGPU-rhel-VERSION.rpm or "
+    "NVIDIA-Linux-x86_64-VERSION-vgpu-kvm.run)";
+
+const char* word(bool enabled) {
+  return enabled ? "enabled" : "disabled";
+}
+
+/// Enabling or disabling, beside claims, reasons and what keeps it from being done.
+Step switch_step(const Gpu& gpu, bool enable, const FunctionsState& state) {
+  const auto address = gpu.address.to_string();
+  Step step;
+  step.action = {std::string(Functions::kind_name), enable ? "enable" : "disable",
+                 gpu_object(gpu, Functions::field), Json{{"gpu", address}}};
+  step.actions = {enable ? (gpu.functions.empty() ? "create" : "update") : "delete"};
+  step.before = state.word_of(gpu);
+  step.after = word(enable);
+  step.needs = {gpu_facts::idle(gpu.address)};
+  if (!gpu.functions.empty()) {
+    step.needs.push_back(gpu_facts::without_vgpus(gpu.address));
+    step.disruption = Disruption::remove_idle;
+  }
+  if (enable) {
+    step.needs.push_back(gpu_facts::bound(gpu.address, nvidia_driver));
+    step.provides = {gpu_facts::functions_enabled(gpu.address)};
+    step.ends = {gpu_facts::functions_disabled(gpu.address)};
+  } else {
+    step.needs_now = {gpu_facts::bound(gpu.address, nvidia_driver)};
+    step.provides = {gpu_facts::functions_disabled(gpu.address)};
+    step.ends = {gpu_facts::functions_enabled(gpu.address)};
+  }
+  step.affects = {{"gpu", address}};
+  step.lanes = {"gpu/" + address};
+  return step;
+}
+
+std::string tool_obstacle(const FunctionsState& state) {
+  if (!state.tool_there)
+    return "whether /usr/lib/nvidia/sriov-manage is there cannot be told: " +
+           state.tool_there.error().message;
+  return *state.tool_there ? std::string{} : tool_missing;
+}
+
+std::vector<std::string> obstacles(const Gpu& gpu, bool enable, const FunctionsState& state) {
+  const auto address = gpu.address.to_string();
+  if (!has_sriov(gpu))
+    return {
+        fmt::format("GPU {} has no SR-IOV: leave out functions, or turn on SR-IOV in the firmware if the "
+                    "board has it",
+                    address)};
+  std::vector<std::string> reasons;
+  if (auto why = tool_obstacle(state); !why.empty()) reasons.push_back(std::move(why));
+  if (enable && state.without_bars.contains(gpu.address))
+    reasons.push_back(
+        fmt::format("the firmware gave the BARs of the virtual functions of GPU {} no address space: turn on "
+                    "Above 4G decoding and SR-IOV in the firmware; on some boards the kernel parameter "
+                    "pci=realloc helps",
+                    address));
+  return reasons;
+}
+
+std::string remark(const Gpu& gpu, const FunctionsState& state) {
+  const auto lacks = state.lacks.find(gpu.address);
+  if (gpu.functions.empty() || lacks == state.lacks.end() || lacks->second.empty()) return {};
+  const auto more = lacks->second.size() - 1;
+  return lacks->second.front() + (more == 0 ? std::string{} : fmt::format("; {} more", more));
+}
+
+void compare(const SelectedGpu& selected, const FunctionsWish& wish, const FunctionsState& state,
+             Proposal& proposal) {
+  const auto& gpu = *selected.gpu;
+  const bool said = wish.enabled.has_value();
+  if (!said && (!wish.has_vgpus || !has_sriov(gpu))) return;
+  const bool enable = wish.enabled.value_or(true);
+  if (!enable && gpu.total_functions.is_absent()) return;
+  Finding finding{.address = gpu_address(selected, Functions::field),
+                  .desired = word(enable),
+                  .observed = state.word_of(gpu),
+                  .object = gpu_object(gpu, Functions::field)};
+  if (gpu.total_functions.is_unknown()) {
+    finding.verdict = Finding::Verdict::unknown;
+    finding.reason = gpu.total_functions.reason();
+    if (said) proposal.findings.push_back(std::move(finding));
+    return;
+  }
+  if (finding.observed == finding.desired) {
+    if (said) proposal.findings.push_back(std::move(finding));
+    return;
+  }
+  finding.verdict = Finding::Verdict::differs;
+  finding.reason = remark(gpu, state);
+  auto step = switch_step(gpu, enable, state);
+  step.action.address = finding.address;
+  step.title =
+      fmt::format("{} the virtual functions of GPU {}", enable ? "enable" : "disable", selected.label);
+  step.progress =
+      fmt::format("{} the virtual functions of GPU {}", enable ? "enabling" : "disabling", selected.label);
+  step.explanation = finding.reason;
+  step.blocked_by = obstacles(gpu, enable, state);
+  if (!said) step.reason = ActionReason::prerequisite;
+  step.claims =
+      Claim{finding.object, {{"gpu", identity_of(gpu)}, {"functions", state.word_of(gpu)}}, word(enable)};
+  proposal.steps.push_back(std::move(step));
+  proposal.findings.push_back(std::move(finding));
+}
+
+/// What the record says they were: "enabled" or "disabled"; empty: it is of another GPU, or they were
+/// neither.
+std::string former_word(const Ownership::Object& owned, const Gpu& gpu) {
+  if (!owned.before.is_object()) return {};
+  const auto text = [&](const char* key) {
+    const auto found = owned.before.find(key);
+    return found != owned.before.end() && found->is_string() ? found->get<std::string>() : std::string{};
+  };
+  if (!is_identity_of(text("gpu"), gpu)) return {};
+  const auto was = text("functions");
+  return was == word(true) || was == word(false) ? was : std::string{};
+}
+
+/// Why the functions cannot be switched back; empty: they can.
+std::string obstacle_to_give_back(const Gpu& gpu, bool enable, const FunctionsState& state,
+                                  const PlanInput& input) {
+  if (const auto holders = state.usage->of(gpu); !holders.empty())
+    return fmt::format("the GPU is in use by {}", holders.front().name);
+  if (const auto reasons = obstacles(gpu, enable, state); !reasons.empty()) return reasons.front();
+  for (const auto& vgpu : gpu.mediated_devices)
+    if (!input.owned.find(input.document, fmt::format("vgpu[{}]", vgpu.uuid.to_string())))
+      return "a vGPU that gpuhost did not make is on them";
+  if (gpu.driver == nvidia_driver) return {};
+  // The driver may be given back in the same plan.
+  const bool returns =
+      enable && state.nvidia_there && input.owned.find(input.document, gpu_object(gpu, "driver"));
+  return returns ? std::string{} : "NVIDIA's driver does not have the GPU";
+}
+
+Step forget_step(const std::string& object, Json now) {
+  Step step;
+  step.action = {std::string(Functions::kind_name), "forget", object, Json::object()};
+  step.actions = {"release"};
+  step.title = fmt::format("leave {} as they are", object);
+  step.progress = fmt::format("leaving {}", object);
+  step.before = now;
+  step.after = std::move(now);
+  return step;
+}
+
+void give_back(const std::string& object, const Ownership::Object& owned, const Gpu* gpu,
+               const FunctionsState& state, const PlanInput& input, Proposal& proposal) {
+  const auto leave = [&](const std::string& why) {
+    if (!why.empty())
+      proposal.notes.push_back(
+          {Note::Severity::warning, object,
+           "the document no longer names them, and the virtual functions are left as they are: " + why});
+    auto step = forget_step(object, gpu != nullptr ? Json(state.word_of(*gpu)) : owned.applied);
+    step.gives_back = object;
+    step.reason = ActionReason::removed_from_desired;
+    proposal.steps.push_back(std::move(step));
+  };
+  if (gpu == nullptr) return leave("the GPU is not there any more");
+  const auto was = former_word(owned, *gpu);
+  if (was.empty()) return leave("what they were before is not known of this GPU");
+  if (was == state.word_of(*gpu)) return leave({});
+  if (const auto& unknown = state.usage->unknown()) {
+    proposal.notes.push_back({Note::Severity::warning, object,
+                              "the document no longer names them, and whether the GPU is in use cannot be "
+                              "told: " +
+                                  unknown->message,
+                              unknown->advice});
+    return;
+  }
+  const bool enable = was == word(true);
+  if (const auto why = obstacle_to_give_back(*gpu, enable, state, input); !why.empty()) return leave(why);
+  auto step = switch_step(*gpu, enable, state);
+  step.title = fmt::format("{} the virtual functions of GPU {} again", enable ? "enable" : "disable",
+                           gpu->address.to_string());
+  step.progress = fmt::format("giving the virtual functions of GPU {} back", gpu->address.to_string());
+  step.gives_back = object;
+  step.reason = ActionReason::removed_from_desired;
+  if (step.disruption > input.policy.disruption) {
+    proposal.notes.push_back(
+        {Note::Severity::warning, object,
+         fmt::format("the document no longer names them, and the virtual functions stay: giving them back "
+                     "needs disruption {}",
+                     to_string(step.disruption)),
+         "allow it by policy.disruption"});
+    return;
+  }
+  proposal.steps.push_back(std::move(step));
+}
+
+bool is_managed(const FunctionsWish& wish, const Gpu& gpu) {
+  return wish.enabled.has_value() || (wish.has_vgpus && has_sriov(gpu));
+}
+
+}  // namespace
+
+Proposal Functions::plan_from(const FunctionsState& state, const PlanInput& input) const {
+  Proposal proposal;
+  const auto* inventory = state.known();
+  // The kind gpus says why nothing can be told.
+  if (!state.running || inventory == nullptr) return proposal;
+  std::set<PciAddress> managed;
+  bool some_absent = false;
+  bool some_unknown = false;
+  for (const auto& [entry, wish] : wishes_) {
+    const auto selection = select_gpus(entry, *inventory);
+    some_absent = some_absent || !selection.absent.empty();
+    some_unknown = some_unknown || !selection.unknown.empty();
+    for (const auto& selected : selection.gpus) {
+      if (!is_managed(wish, *selected.gpu)) continue;
+      managed.insert(selected.gpu->address);
+      compare(selected, wish, state, proposal);
+    }
+  }
+  if (state.usage == nullptr || some_unknown) return proposal;  // an unknown selector may mean any GPU
+  for (const auto& [object, owned] : input.owned.of(input.document)) {
+    const auto address = gpu_of_object(object, field);
+    if (!address || managed.contains(*address)) continue;
+    const auto* gpu = inventory->find(*address);
+    if (gpu == nullptr && some_absent) continue;  // the document may name it still
+    give_back(object, owned, gpu, state, input, proposal);
+  }
+  return proposal;
+}
+
+}  // namespace gpuhost

@@ -1,0 +1,120 @@
+#include "kinds/passthrough/give_back.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "kinds/gpu_facts.hpp"
+#include "kinds/passthrough/kind.hpp"
+#include "kinds/passthrough/steps.hpp"
+
+namespace gpuhost {
+
+namespace {
+
+/// Why a GPU cannot go back to what it was; empty: it can.
+std::string obstacle(const Gpu* gpu, const std::vector<Binding>& goals, const FormerDrivers& former,
+                     const PlanInput& input) {
+  if (gpu == nullptr) return "it is not there any more";
+  if (goals.empty()) return "it is another GPU than the one that gpuhost changed";
+  if (const auto holders = former.usage.of(*gpu); !holders.empty())
+    return fmt::format("it is in use by {}", holders.front().name);
+  // What another kind gives back first does not count.
+  if (!gpu->functions.empty() && !input.owned.find(input.document, gpu_object(*gpu, "functions")))
+    return "it has virtual functions that gpuhost did not enable";
+  for (const auto& vgpu : gpu->mediated_devices)
+    if (!input.owned.find(input.document, fmt::format("vgpu[{}]", vgpu.uuid.to_string())))
+      return "it has a vGPU that gpuhost did not make";
+  return {};
+}
+
+Step forget_step(const std::string& object, const std::string& applied) {
+  Step step;
+  step.action = {std::string(Passthrough::kind_name), "forget", object, Json::object()};
+  step.actions = {"release"};
+  step.title = fmt::format("leave {} as it is", object);
+  step.progress = fmt::format("leaving {}", object);
+  step.before = step.after = applied;
+  step.gives_back = object;
+  step.reason = ActionReason::removed_from_desired;
+  return step;
+}
+
+std::vector<Binding> present_bindings(const Gpu& gpu, const std::vector<Binding>& goals) {
+  std::vector<Binding> now;
+  for (const auto& goal : goals) {
+    const auto companion = std::ranges::find(gpu.companions, goal.address, &PciFunction::address);
+    now.push_back(
+        binding_of(companion == gpu.companions.end() ? static_cast<const PciFunction&>(gpu) : *companion));
+  }
+  return now;
+}
+
+Step give_back_step(const std::string& object, const Gpu& gpu, const std::vector<Binding>& goals) {
+  const auto own = std::ranges::find(goals, gpu.address, &Binding::address);
+  const std::string driver = own == goals.end() ? gpu.driver : own->driver;
+  const auto now = present_bindings(gpu, goals);
+  auto step = bind_step(gpu, driver, now, goals);
+  step.title =
+      fmt::format("give GPU {} back to {}", gpu.address.to_string(), driver.empty() ? "no driver" : driver);
+  step.progress = fmt::format("giving GPU {} back", gpu.address.to_string());
+  step.gives_back = object;
+  step.reason = ActionReason::removed_from_desired;
+  if (std::ranges::equal(now, goals, agrees)) {
+    step.provides = step.ends = {};
+    step.affects = {};
+    return step;
+  }
+  step.needs = {gpu_facts::idle(gpu.address)};
+  if (!gpu.functions.empty()) step.needs.push_back(gpu_facts::functions_disabled(gpu.address));
+  if (!gpu.mediated_devices.empty()) step.needs.push_back(gpu_facts::without_vgpus(gpu.address));
+  return step;
+}
+
+}  // namespace
+
+void give_back_drivers(const FormerDrivers& former, const PlanInput& input, Proposal& proposal) {
+  bool some_absent = false;
+  for (const auto& entry : former.entries) {
+    const auto selection = select_gpus(entry, former.inventory);
+    if (!selection.unknown.empty()) return;  // it may mean any GPU
+    some_absent = some_absent || !selection.absent.empty();
+  }
+  for (const auto& [object, owned] : input.owned.of(input.document)) {
+    const auto address = gpu_of_object(object, Passthrough::field);
+    if (!address || former.wanted.contains(*address)) continue;
+    const auto* gpu = former.inventory.find(*address);
+    if (gpu == nullptr && some_absent) continue;  // the document may name it still
+    if (gpu != nullptr && former.usage.unknown()) {
+      proposal.notes.push_back({Note::Severity::warning, object,
+                                "the document no longer names it, and whether it is in use cannot be told: " +
+                                    former.usage.unknown()->message,
+                                former.usage.unknown()->advice});
+      continue;
+    }
+    const auto goals =
+        gpu == nullptr ? std::vector<Binding>{} : recorded_bindings(owned, *gpu, former.drivers);
+    const auto why = obstacle(gpu, goals, former, input);
+    if (!why.empty()) {
+      proposal.notes.push_back(
+          {Note::Severity::warning, object,
+           fmt::format("the document no longer names it, and its driver is left: {}", why)});
+      proposal.steps.push_back(
+          forget_step(object, owned.applied.is_string() ? owned.applied.get<std::string>() : ""));
+      continue;
+    }
+    auto step = give_back_step(object, *gpu, goals);
+    if (step.disruption > input.policy.disruption) {
+      proposal.notes.push_back(
+          {Note::Severity::warning, object,
+           fmt::format("the document no longer names it, and its driver stays: giving it back needs "
+                       "disruption {}",
+                       to_string(step.disruption)),
+           "allow it by policy.disruption"});
+      continue;
+    }
+    proposal.steps.push_back(std::move(step));
+  }
+}
+
+}  // namespace gpuhost
