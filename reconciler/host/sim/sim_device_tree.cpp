@@ -26,6 +26,14 @@ std::string driver_directory(const std::string& driver) {
 
 }  // namespace
 
+PciAddress following(const PciAddress& first, unsigned steps) {
+  const unsigned id =
+      (static_cast<unsigned>(first.bus) << 8U | static_cast<unsigned>(first.device) << 3U | first.function) +
+      steps;
+  return {first.domain, static_cast<std::uint8_t>(id >> 8U), static_cast<std::uint8_t>(id >> 3U & 31U),
+          static_cast<std::uint8_t>(id & 7U)};
+}
+
 std::string vfio_node(unsigned group) {
   return fmt::format("/dev/vfio/{}", group);
 }
