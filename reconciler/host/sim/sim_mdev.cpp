@@ -62,7 +62,7 @@ void SimMdev::register_parent(const PciAddress& parent) {
     files.put(at + "/devices", HostFile::Directory{});
   }
   files.put(fmt::format("{}/{}", mdev_parents, parent.to_string()),
-            HostFile::Link{relative_link(mdev_parents, *directory)});
+            HostFile::Link{sysfs_link(mdev_parents, *directory)});
   show_room(parent, types, types_on(gpu, types));
 }
 
@@ -133,7 +133,7 @@ Result<void> SimMdev::create(const PciAddress& parent, const std::string& type, 
   files.put(device + "/mdev_type", HostFile::Link{fmt::format("../{}/{}", types_directory, type)});
   files.put(device + "/remove", HostFile::Text{"", write_only});
   files.put_text(device + "/nvidia/vgpu_params", "\n");
-  files.put(listed, HostFile::Link{relative_link(mdev_devices, device)});
+  files.put(listed, HostFile::Link{sysfs_link(mdev_devices, device)});
   files.put(fmt::format("{}/devices/{}", at, uuid->to_string()),
             HostFile::Link{"../../../" + uuid->to_string()});
   tree_.add_group(device, "unknown\n");

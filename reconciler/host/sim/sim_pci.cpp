@@ -9,6 +9,7 @@
 
 #include "base/text.hpp"
 #include "host/sim/sim_driver_names.hpp"
+#include "host/sim/sim_drm.hpp"
 #include "host/sim/sim_modprobe.hpp"
 
 namespace gpuhost {
@@ -16,6 +17,8 @@ namespace gpuhost {
 namespace {
 
 constexpr const char* drivers_probe = "/sys/bus/pci/drivers_probe";
+
+constexpr const char* nvidia_drm = "nvidia_drm";
 
 /// Drivers that take any device they are told to.
 constexpr std::string_view takes_any[] = {vfio_pci_driver, "pci-stub"};
@@ -49,11 +52,17 @@ SimPci::SimPci(HostFile& host, SimDeviceTree& tree, SimNvidia& nvidia, NodeUsers
 unsigned SimPci::uses(const std::string& module) const {
   const std::string driver = driver_in_module(module);
   return static_cast<unsigned>(std::ranges::count_if(tree_.devices(), [&](const auto& device) {
-    return tree_.driver_of(device) == driver && use_of_device(device);
+    if (tree_.driver_of(device) != (module == nvidia_drm ? nvidia_driver : driver)) return false;
+    return (module != nvidia_drm && use_of_device(device)) || use_of_drm_nodes(tree_, users_, device);
   }));
 }
 
 void SimPci::loaded(const std::string& module, const SimModprobe& config) {
+  if (module == nvidia_drm) {
+    for (const auto& device : tree_.devices()) {
+      if (makes_drm_nodes(device)) show_drm_nodes(tree_, device);
+    }
+  }
   const std::string driver = driver_in_module(module);
   const bool is_pci_driver =
       std::ranges::find(takes_any, driver) != std::end(takes_any) ||
@@ -68,6 +77,11 @@ void SimPci::loaded(const std::string& module, const SimModprobe& config) {
 }
 
 void SimPci::unloaded(const std::string& module) {
+  if (module == nvidia_drm) {
+    for (const auto& device : tree_.devices()) {
+      if (tree_.driver_of(device) == nvidia_driver) hide_drm_nodes(tree_, device);
+    }
+  }
   const std::string driver = driver_in_module(module);
   if (!tree_.has_driver(driver)) return;
   for (const auto& device : tree_.devices()) {
@@ -147,7 +161,15 @@ bool SimPci::attach(const std::string& driver, const PciAddress& device) {
   tree_.bind(device, driver);
   if (driver == vfio_pci_driver) tree_.show_vfio_node(directory);
   if (driver == nvidia_driver) nvidia_.bound(device);
+  if (makes_drm_nodes(device)) show_drm_nodes(tree_, device);
   return true;
+}
+
+/// nouveau does by itself, NVIDIA's driver through a module of its own.
+bool SimPci::makes_drm_nodes(const PciAddress& device) const {
+  const std::string driver = tree_.driver_of(device);
+  if (driver == "nouveau") return true;
+  return driver == nvidia_driver && is_available(nvidia_drm) && !tree_.physical_function_of(device);
 }
 
 void SimPci::detach(const PciAddress& device) {
@@ -156,7 +178,7 @@ void SimPci::detach(const PciAddress& device) {
   if (driver == nvidia_driver) nvidia_.unbound(device);
   tree_.unbind(device);
   if (driver == vfio_pci_driver) tree_.hide_vfio_node(directory);
-  tree_.files().erase_tree(directory + "/drm");
+  hide_drm_nodes(tree_, device);
 }
 
 void SimPci::probe(const PciAddress& device) {
