@@ -32,7 +32,7 @@ TEST(SimMdev, AWrittenUuidIsADeviceWithItsLinks) {
   Machine host(m60());
   ASSERT_TRUE(host.make(left, "M60-2Q", a + "\n"));
   EXPECT_EQ(host.read(mdev(a) + "/mdev_type/name"), "GRID M60-2Q");
-  EXPECT_EQ(host.sim.view().files.link_target(mdev(a)), "../../pci/devices/0000:05:00.0/" + a);
+  EXPECT_EQ(host.sim.view().files.link_target(mdev(a)), "../../../bus/pci/devices/0000:05:00.0/" + a);
   EXPECT_TRUE(host.exists(host.type(left, "M60-2Q") + "/devices/" + a));
   EXPECT_EQ(host.read(mdev(a) + "/nvidia/vgpu_params"), "");
   const std::string group = host.link(mdev(a) + "/iommu_group");

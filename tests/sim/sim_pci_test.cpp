@@ -135,6 +135,32 @@ TEST(SimPci, TheGroupIsClosedWithItsLastDevice) {
   EXPECT_FALSE(host.exists("/dev/vfio/0"));
 }
 
+TEST(SimPci, GraphicsDriversMakeNodesThatKeepTheirModule) {
+  auto file = workstation();
+  file.modules["nvidia"].at_boot = false;
+  file.modules["nouveau"].at_boot = true;
+  file.modules["nvidia_drm"].depends = {"nvidia"};
+  file.processes[9] = opens("/dev/dri/card0");
+  Machine host(file);
+  EXPECT_EQ(host.driver(gpu), "nouveau");
+  EXPECT_TRUE(host.exists(Machine::pci(gpu) + "/drm/card0"));
+  EXPECT_TRUE(host.exists(Machine::pci(gpu) + "/drm/renderD128"));
+  EXPECT_TRUE(host.exists("/dev/dri/renderD128"));
+  file = host.sim.file();
+  file.processes[9] = opens("/dev/dri/card0");
+  SimHost used(file);
+  EXPECT_EQ(used.host().modules.unload("nouveau").error().kind, ErrorKind::busy);
+  ASSERT_TRUE(host.sim.host().modules.unload("nouveau"));
+  EXPECT_FALSE(host.exists(Machine::pci(gpu) + "/drm"));
+  EXPECT_FALSE(host.exists("/dev/dri/card0"));
+  ASSERT_TRUE(host.sim.host().modules.load("nvidia_drm"));
+  EXPECT_EQ(host.driver(gpu), "nvidia");
+  EXPECT_TRUE(host.exists(Machine::pci(gpu) + "/drm/card0"));
+  ASSERT_TRUE(host.sim.host().modules.unload("nvidia_drm"));
+  EXPECT_FALSE(host.exists(Machine::pci(gpu) + "/drm/card0"));
+  EXPECT_EQ(host.driver(gpu), "nvidia");
+}
+
 TEST(SimPci, WhatIsNotSimulatedIsRefused) {
   auto file = workstation();
   file.files["/sys/bus/pci/devices/0000:21:00.0/reset"] = HostFile::Text{"", 0200};

@@ -13,6 +13,7 @@
 #include "host/sim/command_line_mask.hpp"
 #include "host/sim/kernel_words.hpp"
 #include "host/sim/recordable_domain.hpp"
+#include "host/sim/recorded_gpus.hpp"
 #include "host/sim/sim_files.hpp"
 #include "host/sim/sim_modprobe.hpp"
 
@@ -339,6 +340,7 @@ HostFile record_host(const HostView& host, const std::function<void(const HostVi
   if (recorded.machine.iommu == HostFile::Iommu::intel) {
     recorded.machine.iommu_default_on = iommu_default_on(host.files);
   }
+  take_gpus(host.files, recorded.machine);
   return recorded;
 }
 
