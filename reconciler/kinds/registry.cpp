@@ -76,6 +76,8 @@ std::vector<VmSpec> vm_specs(const std::vector<VmSpecs>& vms) {
   return specs;
 }
 
+}  // namespace
+
 /// The order is the kinds' rank: it settles ties in a plan, and nothing else.
 Kinds make_kinds(DocumentSpecs specs) {
   Kinds kinds;
@@ -90,8 +92,6 @@ Kinds make_kinds(DocumentSpecs specs) {
   kinds.push_back(make_vm_binding(vm_specs(specs.vms), devices_of(specs.gpus)));
   return kinds;
 }
-
-}  // namespace
 
 std::optional<DecodedDocument> decode_document(Diagnostics& diagnostics, bool skip_missing) {
   auto specs = decode_specs(diagnostics);

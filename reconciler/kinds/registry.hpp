@@ -7,6 +7,7 @@
 
 #include "document/diagnostics.hpp"
 #include "engine/reconcile.hpp"
+#include "kinds/document_specs.hpp"
 
 namespace gpuhost {
 
@@ -30,6 +31,9 @@ struct DecodedDocument {
 /// skip.
 [[nodiscard]] std::optional<DecodedDocument> decode_document(Diagnostics& diagnostics,
                                                              bool skip_missing = false);
+
+/// The kinds of a document that may have been decoded, or made up.
+[[nodiscard]] Kinds make_kinds(DocumentSpecs specs);
 
 /// The kinds with nothing desired, for `observe` and `export`: they look at all they know of.
 [[nodiscard]] Kinds all_kinds();
