@@ -91,9 +91,12 @@ TEST(HostFile, ReadsProcessesAndDomains) {
 }
 
 TEST(HostFile, ADomainMayBeNamedUnknown) {
-  const auto host = decode(header + "domains: {'qemu:///system': {unknown: {definition: <domain/>}}}\n");
+  const auto host =
+      decode(header +
+             "domains: {'qemu:///system': {unknown: {definition: <domain><name>unknown</name></domain>}}}\n");
   ASSERT_TRUE(host);
-  EXPECT_EQ(host->domains.at("qemu:///system").domains.at("unknown").definition, "<domain/>");
+  EXPECT_EQ(host->domains.at("qemu:///system").domains.at("unknown").definition,
+            "<domain><name>unknown</name></domain>");
   EXPECT_EQ(decode(write_host_file(*host)), host);
 }
 
