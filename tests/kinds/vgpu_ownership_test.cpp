@@ -121,7 +121,7 @@ TEST(VgpuOwnership, WhatAnAbsentGpuHadIsKeptOnRecord) {
   std::erase_if(seen.host.fake.links, [](const auto& link) { return link.first.contains(":41:00."); });
   seen.host.add_m60();
   seen.host.fake.files["/var/lib/gpuhost/identity.json"] =
-      R"({"format_version": 1, "gpus": {"0000:41:00.0": {"pci_id": "10de:20f1/10de:145f"}}})";
+      R"({"format_version": 1, "gpus": [{"address": "0000:41:00.0", "pci_id": "10de:20f1/10de:145f"}]})";
   auto entry = listing("left", a100, {some("train", "A100-8C", 2)});
   entry.entry.selector->missing = GpuSelector::Missing::skip;
   EXPECT_THAT(plan(seen.host, {entry}, seen.owned).steps, IsEmpty());
