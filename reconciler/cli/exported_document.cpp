@@ -10,14 +10,14 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "cli/export_facts.hpp"
+#include "cli/exported_gpus.hpp"
 #include "document/formats.hpp"
 #include "document/yaml.hpp"
 #include "engine/reconcile.hpp"
+#include "kinds/document_specs.hpp"
 #include "kinds/kernel_arguments.hpp"
-#include "kinds/kernel_modules/kernel_modules.hpp"
-#include "kinds/kernel_parameters/kernel_parameters.hpp"
-#include "kinds/units/units.hpp"
-#include "kinds/virtualization/virtualization.hpp"
+#include "kinds/registry.hpp"
 
 namespace gpuhost {
 
@@ -137,58 +137,14 @@ void add_owned(Candidates& candidates, const Ownership::Objects& objects) {
   }
 }
 
-/// A plan of everything that might be said, to see what is so.
-class Facts {
- public:
-  explicit Facts(Plan plan) : plan_(std::move(plan)) {}
-
-  /// Something was found about the object, all of it in sync, and nothing would be done to it.
-  [[nodiscard]] bool in_sync(const std::string& address) const {
-    bool seen = false;
-    for (const auto& finding : plan_.findings) {
-      if (!belongs(finding.address, address)) continue;
-      if (finding.verdict != Finding::Verdict::in_sync) return false;
-      seen = true;
-    }
-    // What another document owns stays that document's.
-    const bool conflict = std::ranges::any_of(plan_.notes, [&](const Note& note) {
-      return note.severity == Note::Severity::error && belongs(note.address, address);
-    });
-    return seen && !conflict && std::ranges::none_of(plan_.steps, [&](const PlannedStep& planned) {
-             return belongs(planned.step.action.address, address);
-           });
-  }
-
- private:
-  static bool belongs(const std::string& found, const std::string& address) {
-    const auto same = underscored(found);
-    const auto wanted = underscored(address);
-    return same == wanted || same.starts_with(wanted + ".");
-  }
-  Plan plan_;
-};
-
-Node mapping() {
-  return {.kind = Node::Kind::mapping};
-}
-
-Node plain(std::string text) {
-  return {.kind = Node::Kind::scalar, .text = std::move(text)};
-}
-
-Node& add(Node& map, std::string key, Node value) {
-  map.entries.push_back({.key = std::move(key), .key_mark = {}, .value = std::move(value)});
-  return map.entries.back().value;
-}
-
 Node parameter_node(const KernelParameterSpec& spec) {
   if (spec.values.size() == 1) return text_node(spec.values.front());
-  Node node = mapping();
+  Node node = mapping_node();
   if (spec.values.empty()) {
-    add(node, "state", plain(spec.present ? "present" : "absent"));
+    add_entry(node, "state", plain_node(spec.present ? "present" : "absent"));
     return node;
   }
-  auto& values = add(node, "values", {.kind = Node::Kind::sequence});
+  auto& values = add_entry(node, "values", sequence_node());
   for (const auto& value : spec.values) values.items.push_back(text_node(value));
   return node;
 }
@@ -205,35 +161,35 @@ std::string state_word(KernelModuleSpec::State state) {
   std::unreachable();
 }
 
-Node kernel_node(const Candidates& candidates, const Facts& facts) {
-  Node parameters = mapping();
+Node kernel_node(const Candidates& candidates, const ExportFacts& facts) {
+  Node parameters = mapping_node();
   for (const auto& spec : candidates.parameters)
     if (facts.in_sync(fmt::format("kernel.parameters[{}]", spec.key)))
-      add(parameters, spec.key, parameter_node(spec));
-  Node modules = mapping();
+      add_entry(parameters, spec.key, parameter_node(spec));
+  Node modules = mapping_node();
   for (const auto& spec : candidates.modules) {
     if (!facts.in_sync(fmt::format("kernel.modules[{}]", spec.name))) continue;
-    auto& module = add(modules, spec.name, mapping());
-    add(module, "state", plain(state_word(spec.state)));
+    auto& module = add_entry(modules, spec.name, mapping_node());
+    add_entry(module, "state", plain_node(state_word(spec.state)));
     if (spec.options.empty()) continue;
-    auto& options = add(module, "options", mapping());
-    for (const auto& [option, value] : spec.options) add(options, option, text_node(value));
+    auto& options = add_entry(module, "options", mapping_node());
+    for (const auto& [option, value] : spec.options) add_entry(options, option, text_node(value));
   }
-  Node kernel = mapping();
-  if (!parameters.entries.empty()) add(kernel, "parameters", std::move(parameters));
-  if (!modules.entries.empty()) add(kernel, "modules", std::move(modules));
+  Node kernel = mapping_node();
+  if (!parameters.entries.empty()) add_entry(kernel, "parameters", std::move(parameters));
+  if (!modules.entries.empty()) add_entry(kernel, "modules", std::move(modules));
   return kernel;
 }
 
-Node units_node(const Candidates& candidates, const Facts& facts) {
-  Node units = mapping();
+Node units_node(const Candidates& candidates, const ExportFacts& facts) {
+  Node units = mapping_node();
   for (const auto& spec : candidates.units) {
-    Node unit = mapping();
+    Node unit = mapping_node();
     if (spec.enabled && facts.in_sync(fmt::format("units[{}].enabled", spec.name)))
-      add(unit, "enabled", plain(*spec.enabled ? "true" : "false"));
+      add_entry(unit, "enabled", plain_node(*spec.enabled ? "true" : "false"));
     if (spec.active && facts.in_sync(fmt::format("units[{}].state", spec.name)))
-      add(unit, "state", plain(*spec.active ? "active" : "inactive"));
-    if (!unit.entries.empty()) add(units, spec.name, std::move(unit));
+      add_entry(unit, "state", plain_node(*spec.active ? "active" : "inactive"));
+    if (!unit.entries.empty()) add_entry(units, spec.name, std::move(unit));
   }
   return units;
 }
@@ -249,13 +205,16 @@ std::string document_name(const HostView& host, const Ownership& owned) {
   return name;
 }
 
-Desired desired_from(const std::string& name, const Candidates& candidates) {
-  Desired desired{.name = name, .sha256 = {}, .policy = {}, .kinds = {}};
-  desired.kinds.push_back(make_virtualization({.required = true}));
-  desired.kinds.push_back(make_kernel_parameters(candidates.parameters));
-  desired.kinds.push_back(make_kernel_modules(candidates.modules));
-  desired.kinds.push_back(make_units(candidates.units));
-  return desired;
+/// Everything that might be said, as if a document had said it.
+Desired desired_from(const std::string& name, const Candidates& candidates, const ExportedGpus& gpus) {
+  DocumentSpecs specs;
+  specs.virtualization.required = true;
+  specs.kernel_parameters = candidates.parameters;
+  specs.kernel_modules = candidates.modules;
+  specs.units = candidates.units;
+  specs.gpus = gpus.gpus;
+  specs.vms = gpus.vms;
+  return {.name = name, .sha256 = {}, .policy = {}, .kinds = make_kinds(std::move(specs))};
 }
 
 }  // namespace
@@ -267,20 +226,25 @@ Result<std::string> exported_document(const HostView& host) {
                         unit_candidates(host)};
   const auto name = document_name(host, *owned);
   add_owned(candidates, owned->of(name));
-  auto plan = plan_once(desired_from(name, candidates), host);
+  const auto gpus = gpu_candidates(host, owned->of(name));
+  auto plan = plan_once(desired_from(name, candidates, gpus), host);
   if (!plan) return fail(std::move(plan));
-  const Facts facts(std::move(*plan));
+  const ExportFacts facts(std::move(*plan));
 
-  Node document = mapping();
-  add(document, "apiVersion", plain("gpuhost/v1"));
-  add(document, "kind", plain("HostState"));
-  auto& metadata = add(document, "metadata", mapping());
-  add(metadata, "name", text_node(name));
-  if (facts.in_sync("virtualization")) add(document, "virtualization", plain("required"));
+  Node document = mapping_node();
+  add_entry(document, "apiVersion", plain_node("gpuhost/v1"));
+  add_entry(document, "kind", plain_node("HostState"));
+  auto& metadata = add_entry(document, "metadata", mapping_node());
+  add_entry(metadata, "name", text_node(name));
+  if (facts.in_sync("virtualization")) add_entry(document, "virtualization", plain_node("required"));
   if (auto kernel = kernel_node(candidates, facts); !kernel.entries.empty())
-    add(document, "kernel", std::move(kernel));
+    add_entry(document, "kernel", std::move(kernel));
+  if (auto entries = gpus_node(gpus, facts); !entries.items.empty())
+    add_entry(document, "gpus", std::move(entries));
+  if (auto entries = vms_node(gpus, facts); !entries.items.empty())
+    add_entry(document, "vms", std::move(entries));
   if (auto units = units_node(candidates, facts); !units.entries.empty())
-    add(document, "units", std::move(units));
+    add_entry(document, "units", std::move(units));
   return emit_yaml(document);
 }
 

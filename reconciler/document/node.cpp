@@ -19,4 +19,21 @@ Node text_node(std::string text) {
   return node;
 }
 
+Node plain_node(std::string text) {
+  return {.kind = Node::Kind::scalar, .text = std::move(text)};
+}
+
+Node mapping_node() {
+  return {.kind = Node::Kind::mapping};
+}
+
+Node sequence_node() {
+  return {.kind = Node::Kind::sequence};
+}
+
+Node& add_entry(Node& mapping, std::string key, Node value) {
+  mapping.entries.push_back({.key = std::move(key), .key_mark = {}, .value = std::move(value)});
+  return mapping.entries.back().value;
+}
+
 }  // namespace gpuhost

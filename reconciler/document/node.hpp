@@ -41,5 +41,11 @@ struct Node::Entry {
 
 /// For writing: a scalar that is quoted where plain text would be read as something else.
 [[nodiscard]] Node text_node(std::string text);
+/// For writing: a scalar as it is, such as `true`.
+[[nodiscard]] Node plain_node(std::string text);
+[[nodiscard]] Node mapping_node();
+[[nodiscard]] Node sequence_node();
+/// Puts an entry at the end of a mapping; the value, in its place.
+Node& add_entry(Node& mapping, std::string key, Node value);
 
 }  // namespace gpuhost

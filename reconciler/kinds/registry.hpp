@@ -7,6 +7,7 @@
 
 #include "document/diagnostics.hpp"
 #include "engine/reconcile.hpp"
+#include "kinds/document_specs.hpp"
 
 namespace gpuhost {
 
@@ -26,8 +27,13 @@ struct DecodedDocument {
 };
 
 /// Decodes and merges the sources, which are `diagnostics`' own, in order. Nothing on any problem; all
-/// problems of all sources are then in `diagnostics`.
-[[nodiscard]] std::optional<DecodedDocument> decode_document(Diagnostics& diagnostics);
+/// problems of all sources are then in `diagnostics`. `skip_missing`: as if every selector said missing:
+/// skip.
+[[nodiscard]] std::optional<DecodedDocument> decode_document(Diagnostics& diagnostics,
+                                                             bool skip_missing = false);
+
+/// The kinds of a document that may have been decoded, or made up.
+[[nodiscard]] Kinds make_kinds(DocumentSpecs specs);
 
 /// The kinds with nothing desired, for `observe` and `export`: they look at all they know of.
 [[nodiscard]] Kinds all_kinds();

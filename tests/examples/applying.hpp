@@ -32,6 +32,11 @@ inline RunReport apply(const DecodedDocument& document, SimHost& sim) {
   return *std::move(report);
 }
 
+/// The host is as the document says, but for what the document allows to be missing.
+inline bool settled(const RunReport& report) {
+  return report.result == RunReport::Result::converged || report.result == RunReport::Result::degraded;
+}
+
 inline std::vector<std::string> writes(const SimHost& sim) {
   std::vector<std::string> calls;
   for (const auto& access : sim.accesses())

@@ -67,6 +67,14 @@ TEST_P(ExampleHost, BootsIntoTheStateItIsIn) {
   EXPECT_EQ(*sim.view().modules.loaded(), *before.view().modules.loaded());
   EXPECT_EQ(*sim.view().files.list("/sys/class/iommu"), *before.view().files.list("/sys/class/iommu"));
   EXPECT_EQ(pci_groups(sim), pci_groups(before));
+  for (const auto& [gpu, hardware] : host.machine.gpus) {
+    const std::string directory = "/sys/bus/pci/devices/" + gpu.to_string();
+    const auto overridden = before.view().files.read(directory + "/driver_override");
+    if (overridden && *overridden != "(null)\n") continue;  // by hand or by gpuhost, for one boot
+    EXPECT_EQ(sim.view().files.link_target(directory + "/driver").value_or(""),
+              before.view().files.link_target(directory + "/driver").value_or(""))
+        << directory;
+  }
 }
 
 TEST_P(ExampleHost, HasNoBrokenLinkButThoseOfTheKernel) {

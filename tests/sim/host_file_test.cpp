@@ -91,9 +91,12 @@ TEST(HostFile, ReadsProcessesAndDomains) {
 }
 
 TEST(HostFile, ADomainMayBeNamedUnknown) {
-  const auto host = decode(header + "domains: {'qemu:///system': {unknown: {definition: <domain/>}}}\n");
+  const auto host =
+      decode(header +
+             "domains: {'qemu:///system': {unknown: {definition: <domain><name>unknown</name></domain>}}}\n");
   ASSERT_TRUE(host);
-  EXPECT_EQ(host->domains.at("qemu:///system").domains.at("unknown").definition, "<domain/>");
+  EXPECT_EQ(host->domains.at("qemu:///system").domains.at("unknown").definition,
+            "<domain><name>unknown</name></domain>");
   EXPECT_EQ(decode(write_host_file(*host)), host);
 }
 
@@ -206,6 +209,8 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{header +
                     "domains: {x: {a: {definition: b, persistent: false, running: true, autostart: true}}}\n",
                 "the domain a is transient and cannot start by itself"},
+        Mistake{header + "domains: {x: {a: {definition: <domain><name>b</name></domain>}}}\n",
+                "host.yaml:4:15: the XML of the domain a is that of b"},
         Mistake{header + "domains: {x: {unknown: gone, a: {definition: b}}}\n",
                 "the domains are unknown, and yet there are some"},
         Mistake{header + "files: {/a: {hex: '00: 11'}}\n", "the key 'size' is missing"},

@@ -45,12 +45,8 @@ TEST(RecordedGuests, OfADomainHoldsWhatPlanningNeedsAndNothingElse) {
     <nova:instance xmlns:nova="http://openstack.org/xmlns/libvirt/nova/1.1"/>
   </metadata>
   <devices>
-    <hostdev mode='subsystem' type='pci' managed='yes'>
-      <source><address domain='0x0000' bus='0x41' slot='0x00' function='0x1'/></source>
-    </hostdev>
-    <hostdev mode='subsystem' type='mdev' model='vfio-pci'>
-      <source><address uuid='11111111-2222-4333-8444-555555555501'/></source>
-    </hostdev>
+    <hostdev mode='subsystem' type='pci' managed='yes'><source><address domain='0x0000' bus='0x41' slot='0x00' function='0x1'/></source></hostdev>
+    <hostdev mode='subsystem' type='mdev' managed='no' model='vfio-pci'><source><address uuid='11111111-2222-4333-8444-555555555501'/></source></hostdev>
   </devices>
 </domain>
 )");

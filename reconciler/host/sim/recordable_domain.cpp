@@ -47,22 +47,13 @@ const char* element_of(DomainKeeper keeper) {
   return "";
 }
 
+/// Without addresses in the guest, boot order and option ROMs.
 std::string element_of(const HostDevice& device) {
-  if (const auto* uuid = std::get_if<Uuid>(&device.device)) {
-    return fmt::format(
-        "    <hostdev mode='subsystem' type='mdev' model='vfio-pci'>\n"
-        "      <source><address uuid='{}'/></source>\n"
-        "    </hostdev>\n",
-        uuid->to_string());
-  }
-  const auto& address = std::get<PciAddress>(device.device);
-  return fmt::format(
-      "    <hostdev mode='subsystem' type='pci' managed='{}'>\n"
-      "      <source>"
-      "<address domain='0x{:04x}' bus='0x{:02x}' slot='0x{:02x}' function='0x{:x}'/>"
-      "</source>\n"
-      "    </hostdev>\n",
-      device.managed ? "yes" : "no", address.domain, address.bus, address.device, address.function);
+  if (const auto* uuid = std::get_if<Uuid>(&device.device)) return mdev_host_device_element(*uuid);
+  auto element = pci_host_device_element(std::get<PciAddress>(device.device));
+  constexpr std::string_view unmanaged = "managed='no'";
+  if (device.managed) element.replace(element.find(unmanaged), unmanaged.size(), "managed='yes'");
+  return element;
 }
 
 }  // namespace
@@ -75,7 +66,7 @@ std::string recordable_domain_xml(std::string_view xml) {
   out += element_of(read->keeper);
   if (read->host_devices.empty()) return out + "  <devices/>\n</domain>\n";
   out += "  <devices>\n";
-  for (const auto& device : read->host_devices) out += element_of(device);
+  for (const auto& device : read->host_devices) out += fmt::format("    {}\n", element_of(device));
   return out + "  </devices>\n</domain>\n";
 }
 

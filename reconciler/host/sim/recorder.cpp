@@ -13,6 +13,7 @@
 #include "host/sim/command_line_mask.hpp"
 #include "host/sim/kernel_words.hpp"
 #include "host/sim/recordable_domain.hpp"
+#include "host/sim/recorded_gpus.hpp"
 #include "host/sim/sim_files.hpp"
 #include "host/sim/sim_modprobe.hpp"
 
@@ -106,6 +107,7 @@ class RecordingDomains final : public DomainReader {
 
  private:
   static void take(const Domain& domain, HostFile::Connection& record) {
+    if (!domain.persistent && !domain.running) return;  // it ended while it was read
     record.domains.insert_or_assign(domain.name, recordable(domain));
   }
 
@@ -338,6 +340,7 @@ HostFile record_host(const HostView& host, const std::function<void(const HostVi
   if (recorded.machine.iommu == HostFile::Iommu::intel) {
     recorded.machine.iommu_default_on = iommu_default_on(host.files);
   }
+  take_gpus(host.files, recorded.machine);
   return recorded;
 }
 

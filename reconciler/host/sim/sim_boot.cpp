@@ -10,6 +10,7 @@
 #include "base/uuid.hpp"
 #include "host/sim/kernel_words.hpp"
 #include "host/sim/loader_config.hpp"
+#include "host/sim/sim_device_tree.hpp"
 #include "host/sim/sim_modprobe.hpp"
 
 namespace gpuhost {
@@ -132,13 +133,6 @@ void remember_iommu(HostFile::Machine& machine, const SimFiles& files) {
   }
 }
 
-/// From the directory of a device, which may be reached through a link, to its group.
-std::string link_to_group(const std::string& device_directory, unsigned group) {
-  std::string up;
-  for (auto depth = std::ranges::count(device_directory, '/') - 1; depth > 0; --depth) up += "../";
-  return fmt::format("{}kernel/iommu_groups/{}", up, group);
-}
-
 /// A group without devices, as of a board that was taken out, is none.
 void show_group(SimFiles& files, unsigned number, std::vector<std::string> devices, std::string_view type) {
   std::erase_if(devices, [&](const std::string& device) {
@@ -151,7 +145,7 @@ void show_group(SimFiles& files, unsigned number, std::vector<std::string> devic
     files.put(fmt::format("{}/devices/{}", group, device),
               HostFile::Link{"../../../../bus/pci/devices/" + device});
     const auto directory = files.resolve(fmt::format("{}/{}", pci_devices, device));
-    if (directory) files.put(*directory + "/iommu_group", HostFile::Link{link_to_group(*directory, number)});
+    if (directory) files.put(*directory + "/iommu_group", HostFile::Link{sysfs_link(*directory, group)});
   }
 }
 

@@ -26,6 +26,14 @@ std::string driver_directory(const std::string& driver) {
 
 }  // namespace
 
+PciAddress following(const PciAddress& first, unsigned steps) {
+  const unsigned id =
+      (static_cast<unsigned>(first.bus) << 8U | static_cast<unsigned>(first.device) << 3U | first.function) +
+      steps;
+  return {first.domain, static_cast<std::uint8_t>(id >> 8U), static_cast<std::uint8_t>(id >> 3U & 31U),
+          static_cast<std::uint8_t>(id & 7U)};
+}
+
 std::string vfio_node(unsigned group) {
   return fmt::format("/dev/vfio/{}", group);
 }
@@ -34,17 +42,11 @@ std::string last_part(std::string_view path) {
   return std::string(path.substr(path.rfind('/') + 1));
 }
 
-std::string relative_link(const std::string& directory, const std::string& target) {
-  const auto from = split(directory, '/');
-  const auto to = split(target, '/');
-  const auto [a, b] = std::ranges::mismatch(from, to);
+std::string sysfs_link(const std::string& directory, const std::string& target) {
+  constexpr std::string_view root = "/sys/";
   std::string link;
-  for (auto step = a; step != from.end(); ++step) link += "../";
-  for (auto step = b; step != to.end(); ++step) {
-    if (step != b) link += '/';
-    link += *step;
-  }
-  return link;
+  for (auto depth = std::ranges::count(directory, '/'); depth > 1; --depth) link += "../";
+  return link + target.substr(root.size());
 }
 
 std::vector<PciAddress> SimDeviceTree::devices() const {
@@ -97,9 +99,9 @@ void SimDeviceTree::bind(const PciAddress& device, const std::string& driver) {
   const auto directory = directory_of(device);
   if (!directory) return;
   const std::string name = device.to_string();
-  files_.put(*directory + "/driver", HostFile::Link{relative_link(*directory, driver_directory(driver))});
+  files_.put(*directory + "/driver", HostFile::Link{sysfs_link(*directory, driver_directory(driver))});
   files_.put(driver_directory(driver) + "/" + name,
-             HostFile::Link{relative_link(driver_directory(driver), *directory)});
+             HostFile::Link{sysfs_link(driver_directory(driver), *directory)});
 }
 
 void SimDeviceTree::unbind(const PciAddress& device) {
@@ -158,7 +160,7 @@ void SimDeviceTree::add_virtual_function(const PciAddress& physical, unsigned in
   }
   const std::string listed = fmt::format("{}/{}", sim_pci_devices, name);
   if (listed != directory) {
-    files_.put(listed, HostFile::Link{relative_link(sim_pci_devices, directory)});
+    files_.put(listed, HostFile::Link{sysfs_link(sim_pci_devices, directory)});
   }
   files_.put_text(directory + "/driver_override", "(null)\n");
   files_.put(directory + "/physfn", HostFile::Link{"../" + physical.to_string()});
@@ -205,8 +207,8 @@ void SimDeviceTree::add_group(const std::string& directory, std::string_view typ
   const std::string group = group_directory(number);
   files_.put_text(group + "/type", std::string(type));
   files_.put(group + "/devices/" + last_part(directory),
-             HostFile::Link{relative_link(group + "/devices", directory)});
-  files_.put(directory + "/iommu_group", HostFile::Link{relative_link(directory, group)});
+             HostFile::Link{sysfs_link(group + "/devices", directory)});
+  files_.put(directory + "/iommu_group", HostFile::Link{sysfs_link(directory, group)});
 }
 
 void SimDeviceTree::leave_group(const std::string& directory) {

@@ -68,10 +68,14 @@ inline constexpr const char* sim_pci_drivers = "/sys/bus/pci/drivers";
 inline constexpr const char* vfio_pci_driver = "vfio-pci";
 inline constexpr const char* sim_iommu_groups = "/sys/kernel/iommu_groups";
 
+/// The address so many routing identifiers later: virtual functions follow one another over function, device
+/// and bus. Source: PCI Express Base Specification, SR-IOV, "VF Stride".
+[[nodiscard]] PciAddress following(const PciAddress& first, unsigned steps);
 /// "/dev/vfio/57".
 [[nodiscard]] std::string vfio_node(unsigned group);
-/// From a real directory to a path, as sysfs writes links: "../../../kernel/iommu_groups/1".
-[[nodiscard]] std::string relative_link(const std::string& directory, const std::string& target);
+/// What a link in a real directory to another path says, both under /sys: it climbs to /sys first, as those
+/// of the kernel between devices, buses and classes do.
+[[nodiscard]] std::string sysfs_link(const std::string& directory, const std::string& target);
 /// The part of a path after the last `/`.
 [[nodiscard]] std::string last_part(std::string_view path);
 

@@ -132,7 +132,7 @@ Result<void> SimDomains::run(const Found& found) {
   auto& domain = found.domain();
   const auto xml = read_domain_xml(live_xml(domain));
   if (!xml) return cannot("start", found.name(), xml.error());
-  if (auto taken = devices_.take(xml->host_devices); !taken)
+  if (auto taken = devices_.take(found.name(), xml->host_devices); !taken)
     return cannot("start", found.name(), taken.error());
   domain.running = true;
   domain.saved = false;
@@ -215,7 +215,7 @@ Result<void> SimDomains::attach(const std::string& connection, const std::string
   if (!device) return cannot(action, name, device.error());
   auto xml = with_host_devices(live_xml(domain), {}, {}, {device->element});
   if (!xml) return cannot(action, name, xml.error());
-  if (auto taken = devices_.take({*device}); !taken) return cannot(action, name, taken.error());
+  if (auto taken = devices_.take(name, {*device}); !taken) return cannot(action, name, taken.error());
   set_live(domain, std::move(*xml));
   return {};
 }
@@ -248,7 +248,7 @@ Result<void> SimDomains::detach(const std::string& connection, const std::string
   return {};
 }
 
-void SimDomains::boot() {
+void SimDomains::power_off() {
   forget_processes(host_);
   for (auto& [uri, connection] : host_.domains) {
     std::erase_if(connection.domains, [](const auto& entry) { return !entry.second.persistent; });
@@ -257,6 +257,9 @@ void SimDomains::boot() {
       if (!domain.saved) domain.live.reset();
     }
   }
+}
+
+void SimDomains::power_on() {
   if (!libvirt_runs(host_)) return;
   for (auto& [uri, connection] : host_.domains) {
     for (auto at = connection.domains.begin(); at != connection.domains.end(); ++at) {

@@ -11,16 +11,6 @@ namespace gpuhost {
 
 namespace {
 
-/// Virtual function routing identifiers follow one another over function, device and bus.
-/// Source: PCI Express Base Specification, SR-IOV, "VF Stride".
-PciAddress following(const PciAddress& first, unsigned steps) {
-  const unsigned id =
-      (static_cast<unsigned>(first.bus) << 8U | static_cast<unsigned>(first.device) << 3U | first.function) +
-      steps;
-  return {first.domain, static_cast<std::uint8_t>(id >> 8U), static_cast<std::uint8_t>(id >> 3U & 31U),
-          static_cast<std::uint8_t>(id & 7U)};
-}
-
 CommandResult failure(const PciAddress& gpu, std::string_view why) {
   return {1, fmt::format("{} {}\n", why, gpu.to_string())};
 }

@@ -31,9 +31,9 @@ bool is_vfio_of_its_driver(const SimFiles& files, const PciAddress& address) {
 
 }  // namespace
 
-Result<void> SimHostDevices::take(const std::vector<HostDevice>& devices) {
+Result<void> SimHostDevices::take(const std::string& guest, const std::vector<HostDevice>& devices) {
   for (const auto& device : devices) {
-    if (auto free = check_free(device); !free) return free;
+    if (auto free = check_free(guest, device); !free) return free;
   }
   std::vector<HostDevice> prepared;
   const auto undo = [&](Result<void> failed) {
@@ -52,7 +52,7 @@ Result<void> SimHostDevices::take(const std::vector<HostDevice>& devices) {
   return {};
 }
 
-Result<void> SimHostDevices::check_free(const HostDevice& device) const {
+Result<void> SimHostDevices::check_free(const std::string& guest, const HostDevice& device) const {
   const std::string name = to_string(device.device);
   if (!files_.exists(directory_of(device.device)).value_or(false)) {
     if (!device.is_pci())
@@ -63,16 +63,16 @@ Result<void> SimHostDevices::check_free(const HostDevice& device) const {
                             name, directory_of(device.device)));
   }
   const auto group = iommu_group(files_, device.device);
-  for (const auto& guest : running_guests(host_)) {
-    for (const auto& held : guest_devices(*guest.domain)) {
+  for (const auto& other : running_guests(host_)) {
+    for (const auto& held : guest_devices(*other.domain)) {
       // A guest opens a group as a whole, so that nobody else can.
-      const bool taken = held.device == device.device ||
-                         (device.is_pci() && group && iommu_group(files_, held.device) == group);
+      const bool taken = held.device == device.device || (device.is_pci() && group && other.name != guest &&
+                                                          iommu_group(files_, held.device) == group);
       if (!taken) continue;
       return fail(ErrorKind::busy,
                   fmt::format("Requested operation is not valid: {} {} is in use by driver QEMU, domain {}",
                               device.is_pci() ? "PCI device" : "mediated device", to_string(held.device),
-                              guest.name));
+                              other.name));
     }
   }
   return {};

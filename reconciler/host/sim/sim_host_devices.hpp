@@ -21,15 +21,15 @@ class SimHostDevices {
   SimHostDevices(const HostFile& host, const SimFiles& files, FileWriter& kernel, SimModules& modules)
       : host_(host), files_(files), kernel_(kernel), modules_(modules) {}
 
-  /// Makes devices ready for a guest: managed ones are bound to vfio-pci. After a failure none is.
-  /// not_found: there is no such device. busy: a guest has it, or it is not bound to vfio-pci.
+  /// Makes devices ready for the guest of this domain: managed ones are bound to vfio-pci. After a failure
+  /// none is. not_found: there is no such device. busy: a guest has it, or it is not bound to vfio-pci.
   /// unsupported: the IOMMU is off. io: another device of its IOMMU group belongs to a host driver.
-  Result<void> take(const std::vector<HostDevice>& devices);
+  Result<void> take(const std::string& guest, const std::vector<HostDevice>& devices);
   /// Managed devices go back to the drivers of the host, unless they were bound to vfio-pci before.
   void give_back(const std::vector<HostDevice>& devices);
 
  private:
-  Result<void> check_free(const HostDevice& device) const;
+  Result<void> check_free(const std::string& guest, const HostDevice& device) const;
   Result<void> prepare(const HostDevice& device);
   Result<void> bind_to_vfio(const PciAddress& address);
   Result<void> check_viable(const PciAddress& address) const;

@@ -62,17 +62,18 @@ void SimMdev::register_parent(const PciAddress& parent) {
     files.put(at + "/devices", HostFile::Directory{});
   }
   files.put(fmt::format("{}/{}", mdev_parents, parent.to_string()),
-            HostFile::Link{relative_link(mdev_parents, *directory)});
-  refresh(gpu);
+            HostFile::Link{sysfs_link(mdev_parents, *directory)});
+  show_room(parent, types, types_on(gpu, types));
 }
 
 void SimMdev::unregister_parent(const PciAddress& parent) {
   const auto directory = tree_.directory_of(parent);
   if (!directory || !is_parent(parent)) return;
-  for (const auto& device : devices_on(parent)) erase(device);
+  const auto devices = devices_on(parent);
+  for (const auto& device : devices) erase(device);
   tree_.files().erase_tree(fmt::format("{}/{}", *directory, types_directory));
   tree_.files().erase_tree(fmt::format("{}/{}", mdev_parents, parent.to_string()));
-  refresh(tree_.physical_function_of(parent).value_or(parent));
+  if (!devices.empty()) refresh(tree_.physical_function_of(parent).value_or(parent));
 }
 
 bool SimMdev::is_parent(const PciAddress& device) const {
@@ -106,7 +107,7 @@ std::optional<Result<void>> SimMdev::write(const std::string& path, std::string_
   }
   const auto is_device = [&](const std::string& directory) {
     const auto known = tree_.files().resolve(fmt::format("{}/{}", mdev_devices, last_part(directory)));
-    return known && *known == directory;
+    return known && *known == directory && tree_.files().list(directory);
   };
   if (part(0) == "remove" && is_device(above(1))) return remove(above(1), path, text);
   if (part(0) == "vgpu_params" && is_device(above(2))) return set_parameters(above(2), path, text);
@@ -125,14 +126,14 @@ Result<void> SimMdev::create(const PciAddress& parent, const std::string& type, 
   const std::string listed = fmt::format("{}/{}", mdev_devices, uuid->to_string());
   if (files.link_target(listed)) return refused(EEXIST);
   const std::string at = directory_above(path);
-  if (trim(files.text(at + "/available_instances").value_or("0")) == "0") return refused(ENOSPC);
+  if (room_in(parent, at) == 0) return refused(ENOSPC);
 
   const std::string parent_directory = tree_.directory_of(parent).value_or("");
   const std::string device = fmt::format("{}/{}", parent_directory, uuid->to_string());
   files.put(device + "/mdev_type", HostFile::Link{fmt::format("../{}/{}", types_directory, type)});
   files.put(device + "/remove", HostFile::Text{"", write_only});
   files.put_text(device + "/nvidia/vgpu_params", "\n");
-  files.put(listed, HostFile::Link{relative_link(mdev_devices, device)});
+  files.put(listed, HostFile::Link{sysfs_link(mdev_devices, device)});
   files.put(fmt::format("{}/devices/{}", at, uuid->to_string()),
             HostFile::Link{"../../../" + uuid->to_string()});
   tree_.add_group(device, "unknown\n");
@@ -195,33 +196,53 @@ std::vector<PciAddress> SimMdev::parents_on(const PciAddress& gpu) const {
   return parents;
 }
 
-void SimMdev::refresh(const PciAddress& gpu) {
-  auto& files = tree_.files();
+/// What is shown; on a host that was recorded without it, what would be.
+unsigned SimMdev::room_in(const PciAddress& parent, const std::string& directory) const {
+  if (const auto shown = tree_.files().text(directory + "/available_instances")) {
+    return static_cast<unsigned>(parse_unsigned(trim(*shown)).value_or(0));
+  }
+  const auto gpu = tree_.physical_function_of(parent).value_or(parent);
   const auto types = vgpu_types_of(tree_, gpu);
-  const auto parents = parents_on(gpu);
-  const auto type_in = [&](const std::string& directory) -> const catalog::VgpuType* {
-    const std::string name = files.text(directory + "/name").value_or("");
-    const auto known = std::ranges::find_if(
-        types, [&](const auto& offered) { return catalog::same_type(offered.type->name, name); });
-    return known == types.end() ? nullptr : known->type;
-  };
-  std::vector<const catalog::VgpuType*> present;
-  for (const auto& parent : parents) {
+  return counted_room(parent, type_in(directory, types), types_on(gpu, types));
+}
+
+const catalog::VgpuType* SimMdev::type_in(const std::string& directory, const Types& types) const {
+  const std::string name = tree_.files().text(directory + "/name").value_or("");
+  const auto known = std::ranges::find_if(
+      types, [&](const auto& offered) { return catalog::same_type(offered.type->name, name); });
+  return known == types.end() ? nullptr : known->type;
+}
+
+unsigned SimMdev::counted_room(const PciAddress& parent, const catalog::VgpuType* type,
+                               const Present& present) const {
+  const unsigned room = type == nullptr ? 0 : room_for(*type, present);
+  if (!tree_.physical_function_of(parent)) return room;
+  return devices_on(parent).empty() ? std::min(room, 1U) : 0;
+}
+
+SimMdev::Present SimMdev::types_on(const PciAddress& gpu, const Types& types) const {
+  Present present;
+  for (const auto& parent : parents_on(gpu)) {
     for (const auto& device : devices_on(parent)) {
-      if (const auto* type = type_in(device + "/mdev_type")) present.push_back(type);
+      if (const auto* type = type_in(device + "/mdev_type", types)) present.push_back(type);
     }
   }
-  for (const auto& parent : parents) {
-    const std::string at = tree_.directory_of(parent).value_or("") + "/" + types_directory;
-    const bool is_function = parent != gpu;
-    const bool is_taken = is_function && !devices_on(parent).empty();
-    for (const auto& id : files.names(at)) {
-      const auto* type = type_in(at + "/" + id);
-      const unsigned room = is_taken || type == nullptr ? 0 : room_for(*type, present);
-      files.put_text(fmt::format("{}/{}/available_instances", at, id),
-                     fmt::format("{}\n", is_function ? std::min(room, 1U) : room));
-    }
+  return present;
+}
+
+void SimMdev::show_room(const PciAddress& parent, const Types& types, const Present& present) {
+  const std::string all = tree_.directory_of(parent).value_or("") + "/" + types_directory;
+  for (const auto& id : tree_.files().names(all)) {
+    const std::string at = all + "/" + id;
+    tree_.files().put_text(at + "/available_instances",
+                           fmt::format("{}\n", counted_room(parent, type_in(at, types), present)));
   }
+}
+
+void SimMdev::refresh(const PciAddress& gpu) {
+  const auto types = vgpu_types_of(tree_, gpu);
+  const auto present = types_on(gpu, types);
+  for (const auto& parent : parents_on(gpu)) show_room(parent, types, present);
 }
 
 }  // namespace gpuhost

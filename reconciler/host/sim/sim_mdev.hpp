@@ -33,6 +33,10 @@ class SimMdev {
   std::optional<Result<void>> write(const std::string& path, std::string_view text);
 
  private:
+  using Types = std::vector<SimVgpuType>;
+  /// The types of the mediated devices on a physical GPU, one for each device.
+  using Present = std::vector<const catalog::VgpuType*>;
+
   Result<void> create(const PciAddress& parent, const std::string& type, const std::string& path,
                       std::string_view text);
   Result<void> remove(const std::string& device, const std::string& path, std::string_view text);
@@ -41,6 +45,14 @@ class SimMdev {
   void erase(const std::string& device);
   [[nodiscard]] std::vector<std::string> devices_on(const PciAddress& parent) const;
   [[nodiscard]] std::vector<PciAddress> parents_on(const PciAddress& gpu) const;
+  /// How many more can be made of a type, by its directory on a parent.
+  [[nodiscard]] unsigned room_in(const PciAddress& parent, const std::string& directory) const;
+  /// By a directory with the type's name; null: none of these.
+  [[nodiscard]] const catalog::VgpuType* type_in(const std::string& directory, const Types& types) const;
+  [[nodiscard]] unsigned counted_room(const PciAddress& parent, const catalog::VgpuType* type,
+                                      const Present& present) const;
+  [[nodiscard]] Present types_on(const PciAddress& gpu, const Types& types) const;
+  void show_room(const PciAddress& parent, const Types& types, const Present& present);
   /// Counts anew what can still be made on a physical GPU.
   void refresh(const PciAddress& gpu);
 

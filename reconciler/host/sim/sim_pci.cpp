@@ -1,7 +1,6 @@
 #include "host/sim/sim_pci.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <span>
 #include <utility>
@@ -9,6 +8,8 @@
 #include <fmt/core.h>
 
 #include "base/text.hpp"
+#include "host/sim/sim_driver_names.hpp"
+#include "host/sim/sim_drm.hpp"
 #include "host/sim/sim_modprobe.hpp"
 
 namespace gpuhost {
@@ -17,28 +18,10 @@ namespace {
 
 constexpr const char* drivers_probe = "/sys/bus/pci/drivers_probe";
 
-/// Drivers whose name is not that of their module. Source: the .name of each in the Linux source.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 5> driver_names = {
-    {{"vfio_pci", vfio_pci_driver},
-     {"pci_stub", "pci-stub"},
-     {"pci_pf_stub", "pci-pf-stub"},
-     {"xhci_pci", "xhci_hcd"},
-     {"i2c_nvidia_gpu", "nvidia-gpu"}}};
+constexpr const char* nvidia_drm = "nvidia_drm";
 
 /// Drivers that take any device they are told to.
 constexpr std::string_view takes_any[] = {vfio_pci_driver, "pci-stub"};
-
-std::string driver_in(std::string_view module) {
-  const auto found =
-      std::ranges::find(driver_names, module, &std::pair<std::string_view, std::string_view>::first);
-  return std::string(found == driver_names.end() ? module : found->second);
-}
-
-std::string module_of(std::string_view driver) {
-  const auto found =
-      std::ranges::find(driver_names, driver, &std::pair<std::string_view, std::string_view>::second);
-  return std::string(found == driver_names.end() ? driver : found->first);
-}
 
 std::vector<std::string> option_values(const SimModprobe& config, const std::string& module,
                                        std::string_view name) {
@@ -67,14 +50,20 @@ SimPci::SimPci(HostFile& host, SimDeviceTree& tree, SimNvidia& nvidia, NodeUsers
 }
 
 unsigned SimPci::uses(const std::string& module) const {
-  const std::string driver = driver_in(module);
+  const std::string driver = driver_in_module(module);
   return static_cast<unsigned>(std::ranges::count_if(tree_.devices(), [&](const auto& device) {
-    return tree_.driver_of(device) == driver && use_of_device(device);
+    if (tree_.driver_of(device) != (module == nvidia_drm ? nvidia_driver : driver)) return false;
+    return (module != nvidia_drm && use_of_device(device)) || use_of_drm_nodes(tree_, users_, device);
   }));
 }
 
 void SimPci::loaded(const std::string& module, const SimModprobe& config) {
-  const std::string driver = driver_in(module);
+  if (module == nvidia_drm) {
+    for (const auto& device : tree_.devices()) {
+      if (makes_drm_nodes(device)) show_drm_nodes(tree_, device);
+    }
+  }
+  const std::string driver = driver_in_module(module);
   const bool is_pci_driver =
       std::ranges::find(takes_any, driver) != std::end(takes_any) ||
       std::ranges::any_of(tree_.devices(), [&](const auto& device) { return matches(driver, device); });
@@ -88,7 +77,12 @@ void SimPci::loaded(const std::string& module, const SimModprobe& config) {
 }
 
 void SimPci::unloaded(const std::string& module) {
-  const std::string driver = driver_in(module);
+  if (module == nvidia_drm) {
+    for (const auto& device : tree_.devices()) {
+      if (tree_.driver_of(device) == nvidia_driver) hide_drm_nodes(tree_, device);
+    }
+  }
+  const std::string driver = driver_in_module(module);
   if (!tree_.has_driver(driver)) return;
   for (const auto& device : tree_.devices()) {
     if (tree_.driver_of(device) == driver) detach(device);
@@ -99,7 +93,7 @@ void SimPci::unloaded(const std::string& module) {
 }
 
 bool SimPci::is_available(const std::string& driver) const {
-  const auto module = host_.modules.find(module_of(driver));
+  const auto module = host_.modules.find(module_of_driver(driver));
   if (module == host_.modules.end()) return tree_.has_driver(driver);
   return module->second.loaded || module->second.file.builtin;
 }
@@ -135,7 +129,7 @@ bool SimPci::is_named_by_ids(const PciAddress& device) const {
 
 bool SimPci::matches(const std::string& driver, const PciAddress& device) const {
   const auto own = modules_for(device);
-  const bool is_own = std::ranges::find(own, module_of(driver)) != own.end();
+  const bool is_own = std::ranges::find(own, module_of_driver(driver)) != own.end();
   const bool is_any = std::ranges::find(takes_any, driver) != std::end(takes_any);
   if (const auto only = tree_.driver_override(device); !only.empty()) {
     return only == driver && (is_own || is_any);
@@ -167,7 +161,15 @@ bool SimPci::attach(const std::string& driver, const PciAddress& device) {
   tree_.bind(device, driver);
   if (driver == vfio_pci_driver) tree_.show_vfio_node(directory);
   if (driver == nvidia_driver) nvidia_.bound(device);
+  if (makes_drm_nodes(device)) show_drm_nodes(tree_, device);
   return true;
+}
+
+/// nouveau does by itself, NVIDIA's driver through a module of its own.
+bool SimPci::makes_drm_nodes(const PciAddress& device) const {
+  const std::string driver = tree_.driver_of(device);
+  if (driver == "nouveau") return true;
+  return driver == nvidia_driver && is_available(nvidia_drm) && !tree_.physical_function_of(device);
 }
 
 void SimPci::detach(const PciAddress& device) {
@@ -176,12 +178,12 @@ void SimPci::detach(const PciAddress& device) {
   if (driver == nvidia_driver) nvidia_.unbound(device);
   tree_.unbind(device);
   if (driver == vfio_pci_driver) tree_.hide_vfio_node(directory);
-  tree_.files().erase_tree(directory + "/drm");
+  hide_drm_nodes(tree_, device);
 }
 
 void SimPci::probe(const PciAddress& device) {
   std::vector<std::string> drivers = {vfio_pci_driver, "pci-stub"};
-  for (const auto& module : modules_for(device)) drivers.push_back(driver_in(module));
+  for (const auto& module : modules_for(device)) drivers.push_back(driver_in_module(module));
   for (const auto& driver : drivers) {
     if (is_available(driver) && matches(driver, device) && attach(driver, device)) return;
   }
@@ -196,12 +198,12 @@ void SimPci::power_off() {
     if (!is_known(device) && !is_overridden) continue;
     if (!tree_.directory_of(device)) continue;  // a virtual function, gone with its physical one
     const std::string driver = tree_.driver_of(device);
-    if (!driver.empty() && !host_.modules.contains(module_of(driver))) tree_.add_driver(driver);
+    if (!driver.empty() && !host_.modules.contains(module_of_driver(driver))) tree_.add_driver(driver);
     detach(device);
     if (is_overridden) tree_.set_driver_override(device, "");
   }
   for (const auto& [module, state] : host_.modules) {
-    const std::string driver = driver_in(module);
+    const std::string driver = driver_in_module(module);
     const bool is_bound = std::ranges::any_of(
         tree_.devices(), [&](const auto& device) { return tree_.driver_of(device) == driver; });
     if (!is_bound && tree_.has_driver(driver)) tree_.remove_driver(driver);

@@ -51,6 +51,7 @@ class SimPci final : public ModuleEvents {
   [[nodiscard]] bool is_named_by_ids(const PciAddress& device) const;
   [[nodiscard]] bool is_available(const std::string& driver) const;
   [[nodiscard]] std::optional<NodeUse> use_of_device(const PciAddress& device) const;
+  [[nodiscard]] bool makes_drm_nodes(const PciAddress& device) const;
   /// Binds, unless the driver's own probe refuses the device.
   bool attach(const std::string& driver, const PciAddress& device);
   void detach(const PciAddress& device);

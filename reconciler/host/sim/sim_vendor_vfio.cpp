@@ -24,15 +24,18 @@ void SimVendorVfio::show(const PciAddress& function) {
   for (const char* name : {"gpu_instance_id", "placement_id", "vgpu_params"}) {
     tree_.files().put_text(at + name, "");
   }
-  refresh(tree_.physical_function_of(function).value_or(function));
+  const auto gpu = tree_.physical_function_of(function).value_or(function);
+  const auto types = vgpu_types_of(tree_, gpu);
+  list_creatable(function, types, types_on(gpu, types));
 }
 
 void SimVendorVfio::hide(const PciAddress& function) {
   const auto directory = tree_.directory_of(function);
   if (!directory || !is_shown(function)) return;
+  const bool had_type = current_type(function) != 0;
   tree_.hide_vfio_node(*directory);
   tree_.files().erase_tree(*directory + "/nvidia");
-  refresh(tree_.physical_function_of(function).value_or(function));
+  if (had_type) refresh(tree_.physical_function_of(function).value_or(function));
 }
 
 bool SimVendorVfio::is_shown(const PciAddress& function) const {
@@ -89,22 +92,30 @@ unsigned SimVendorVfio::current_type(const PciAddress& function) const {
   return static_cast<unsigned>(tree_.number(function, "nvidia/current_vgpu_type").value_or(0));
 }
 
-void SimVendorVfio::refresh(const PciAddress& gpu) {
-  const auto types = vgpu_types_of(tree_, gpu);
-  const auto functions = tree_.virtual_functions_of(gpu);
-  std::vector<const catalog::VgpuType*> present;
-  for (const auto& function : functions) {
+SimVendorVfio::Present SimVendorVfio::types_on(const PciAddress& gpu, const Types& types) const {
+  Present present;
+  for (const auto& function : tree_.virtual_functions_of(gpu)) {
     const auto known = std::ranges::find(types, current_type(function), &SimVgpuType::id);
     if (known != types.end()) present.push_back(known->type);
   }
-  for (const auto& function : functions) {
-    if (!is_shown(function)) continue;
-    std::string list(list_header);
-    const bool is_taken = current_type(function) != 0;
-    for (const auto& [id, type] : types) {
-      if (!is_taken && room_for(*type, present) > 0) list += fmt::format("{:<6}: {}\n", id, type->name);
-    }
-    tree_.files().put_text(*tree_.directory_of(function) + "/nvidia/creatable_vgpu_types", list);
+  return present;
+}
+
+void SimVendorVfio::list_creatable(const PciAddress& function, const Types& types, const Present& present) {
+  std::string list(list_header);
+  const bool is_taken = current_type(function) != 0;
+  for (const auto& [id, type] : types) {
+    if (!is_taken && room_for(*type, present) > 0) list += fmt::format("{:<6}: {}\n", id, type->name);
+  }
+  const std::string directory = tree_.directory_of(function).value_or("");
+  tree_.files().put_text(directory + "/nvidia/creatable_vgpu_types", list);
+}
+
+void SimVendorVfio::refresh(const PciAddress& gpu) {
+  const auto types = vgpu_types_of(tree_, gpu);
+  const auto present = types_on(gpu, types);
+  for (const auto& function : tree_.virtual_functions_of(gpu)) {
+    if (is_shown(function)) list_creatable(function, types, present);
   }
 }
 

@@ -30,8 +30,14 @@ class SimVendorVfio {
   std::optional<Result<void>> write(const std::string& path, std::string_view text);
 
  private:
+  using Types = std::vector<SimVgpuType>;
+  /// The types on a physical GPU's functions, one for each that has one.
+  using Present = std::vector<const catalog::VgpuType*>;
+
   Result<void> set_type(const PciAddress& function, const std::string& path, std::string_view text);
   [[nodiscard]] unsigned current_type(const PciAddress& function) const;
+  [[nodiscard]] Present types_on(const PciAddress& gpu, const Types& types) const;
+  void list_creatable(const PciAddress& function, const Types& types, const Present& present);
   /// Lists anew what can still be made on a physical GPU.
   void refresh(const PciAddress& gpu);
 

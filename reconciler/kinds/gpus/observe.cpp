@@ -2,7 +2,6 @@
 
 #include "base/text.hpp"
 #include "catalog/boards.hpp"
-#include "inventory/identity.hpp"
 #include "kinds/gpu_facts.hpp"
 #include "kinds/gpus/kind.hpp"
 #include "kinds/observed_json.hpp"
@@ -109,11 +108,6 @@ std::string Gpus::obstacle_in(const Fact& fact, const GpusState& state) const {
             "again",
             gpu.address.to_string(), sentence_of(holder));
   return {};
-}
-
-Result<void> Gpus::remember_from(const GpusState& state, Host& host) const {
-  if (!*state.inventory || (**state.inventory).gpus.empty() || entries_.empty()) return {};
-  return identity_record::store(identity_record::updated(**state.inventory), host.view.files, host.files);
 }
 
 }  // namespace gpuhost

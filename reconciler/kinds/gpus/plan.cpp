@@ -79,12 +79,4 @@ Proposal Gpus::plan_from(const GpusState& state, const PlanInput&) const {
   return proposal;
 }
 
-Result<bool> Gpus::satisfied(const StepAction& action, const HostView&) const {
-  return fail(ErrorKind::unsupported, fmt::format("no step '{}' for {}", action.verb, action.address));
-}
-
-Result<void> Gpus::run(const StepAction& action, Host&) const {
-  return fail(ErrorKind::unsupported, fmt::format("no step '{}' for {}", action.verb, action.address));
-}
-
 }  // namespace gpuhost

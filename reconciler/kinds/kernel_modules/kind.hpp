@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/pci_address.hpp"
 #include "kinds/kernel_modules/initramfs.hpp"
 #include "kinds/kernel_modules/kernel_modules.hpp"
 #include "kinds/kernel_modules/modprobe_config.hpp"
@@ -21,6 +22,8 @@ struct KernelModulesState {
     Result<std::string> command_line;
     /// Values in /sys/module, by module and parameter; not_found: the module shows none.
     std::map<std::string, std::map<std::string, Result<std::string>>> parameters;
+    /// PCI functions that the drivers of modules on record have, by module.
+    std::map<std::string, std::vector<PciAddress>> bound;
   };
   std::optional<Running> running;
   Result<ModprobeConfig> modprobe;
@@ -54,6 +57,9 @@ class KernelModules final : public KindOver<KernelModulesState> {
  private:
   std::vector<KernelModuleSpec> spec_;  // names and options with `_`
 };
+
+/// The module of "kernel.modules[MODULE]"; nothing if the address is another.
+[[nodiscard]] std::optional<std::string> module_at(std::string_view address);
 
 /// Whether two texts set a parameter to the same: Y and 1, N and 0, and equal numbers are the same.
 [[nodiscard]] bool same_parameter_value(std::string_view a, std::string_view b);

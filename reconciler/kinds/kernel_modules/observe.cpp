@@ -20,11 +20,32 @@ std::string normal(std::string_view value) {
   return number ? std::to_string(*number) : std::string(value);
 }
 
+/// Unloading a driver takes its devices from it, used or not. PCI drivers are named as their modules, with
+/// `-` where those have `_`, or they are not found here.
+std::map<std::string, std::vector<PciAddress>> devices_of_owned_modules(const FileReader& files) {
+  constexpr const char* drivers_directory = "/sys/bus/pci/drivers";
+  std::map<std::string, std::vector<PciAddress>> bound;
+  const auto owned = Ownership::load(files);
+  if (!owned) return bound;
+  for (const auto& address : owned->addresses())
+    if (auto module = module_at(address)) bound.emplace(*std::move(module), std::vector<PciAddress>{});
+  if (bound.empty()) return bound;
+  for (const auto& driver : files.list(drivers_directory).value_or(std::vector<std::string>{})) {
+    const auto module = bound.find(underscored(driver));
+    if (module == bound.end()) continue;
+    const auto entries = files.list(fmt::format("{}/{}", drivers_directory, driver));
+    for (const auto& entry : entries.value_or(std::vector<std::string>{}))
+      if (const auto device = PciAddress::parse(entry)) module->second.push_back(*device);
+  }
+  return bound;
+}
+
 KernelModulesState::Running look_at_kernel(const HostView& host, const std::vector<KernelModuleSpec>& spec) {
   KernelModulesState::Running running{.loaded = host.modules.loaded(),
                                       .files = {},
                                       .command_line = host.files.read("/proc/cmdline"),
-                                      .parameters = {}};
+                                      .parameters = {},
+                                      .bound = devices_of_owned_modules(host.files)};
   for (const auto& module : spec) {
     running.files.emplace(module.name, host.modules.available(module.name));
     for (const auto& [name, value] : module.options) {
@@ -37,6 +58,12 @@ KernelModulesState::Running look_at_kernel(const HostView& host, const std::vect
 }
 
 }  // namespace
+
+std::optional<std::string> module_at(std::string_view address) {
+  constexpr std::string_view prefix = "kernel.modules[";
+  if (!address.starts_with(prefix) || !address.ends_with(']')) return std::nullopt;
+  return std::string(address.substr(prefix.size(), address.size() - prefix.size() - 1));
+}
 
 bool same_parameter_value(std::string_view a, std::string_view b) {
   return normal(a) == normal(b);

@@ -17,8 +17,6 @@ namespace {
 using Spec = KernelModuleSpec;
 using State = KernelModuleSpec::State;
 
-constexpr std::string_view address_prefix = "kernel.modules[";
-
 const char* word_of(State state) {
   switch (state) {
     case State::loaded:
@@ -299,14 +297,15 @@ void Comparison::at_boot(const Fact& fact, bool configures) {
 }
 
 void Comparison::no_longer_desired(const std::string& address, const Ownership::Object& object) {
-  if (!address.starts_with(address_prefix) || !address.ends_with(']')) return;
+  const auto owned = module_at(address);
+  if (!owned) return;
   if (const auto error = unreadable()) {
     proposal_.notes.push_back(
         {Note::Severity::warning, address,
          "the document no longer names it, and it cannot be given back: " + error->message, error->advice});
     return;
   }
-  const auto module = address.substr(address_prefix.size(), address.size() - address_prefix.size() - 1);
+  const auto& module = *owned;
   const auto own = state_.own_modprobe->of(module);
   auto step = give_back_step(module, own, state_.own_boot_list->contains(module));
   if (!own.empty()) configured_now_.push_back(configured_fact(module));
@@ -317,7 +316,9 @@ void Comparison::no_longer_desired(const std::string& address, const Ownership::
   const bool we_loaded =
       was_unloaded && object.applied.is_object() && object.applied.value("state", std::string{}) == "loaded";
   if (loaded && we_loaded) {
-    if (loaded->use_count == 0 && may_unload()) {
+    const auto devices = state_.running->bound.find(module);
+    const auto bound = devices == state_.running->bound.end() ? 0 : devices->second.size();
+    if (loaded->use_count == 0 && bound == 0 && may_unload()) {
       auto unload = unload_step(module);
       unload.reason = ActionReason::removed_from_desired;
       step.needs.push_back(unloaded_fact(module));
@@ -327,7 +328,9 @@ void Comparison::no_longer_desired(const std::string& address, const Ownership::
       proposal_.notes.push_back(
           {Note::Severity::info, address,
            loaded->use_count > 0 ? in_use(module, *loaded) + "; it stays loaded until the next boot"
-                                 : fmt::format("module {} stays loaded until the next boot", module),
+           : bound > 0 ? fmt::format("module {} drives {}; it stays loaded until the next boot", module,
+                                     devices->second.front().to_string())
+                       : fmt::format("module {} stays loaded until the next boot", module),
            may_unload() ? "" : "set policy.disruption to remove-idle to unload it now"});
     }
   }

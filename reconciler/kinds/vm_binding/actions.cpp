@@ -58,17 +58,16 @@ Result<DomainXml> definition_of(const Domain& domain) {
   return read_domain_xml(domain.definition.empty() ? domain.live : domain.definition);
 }
 
+/// From the whole definition: that of a read-only connection lacks its secrets, which would be lost.
 Result<void> define(const Target& target, const StepAction& action, Host& host) {
-  auto domain = host.view.domains.domain(target.connection, target.name);
-  if (!domain) return std::unexpected(std::move(domain).error());
-  if (!domain->persistent)
-    return fail(ErrorKind::unsupported, fmt::format("VM {} is transient and has no definition", target.name));
+  const auto definition = host.domains.full_definition(target.connection, target.name);
+  if (!definition) return std::unexpected(definition.error());
   const Redefined wish(action.arguments);
   // An element that is there already goes first, so that running it again leaves one of it.
   std::vector<Device> remove(wish.remove.begin(), wish.remove.end());
   remove.insert(remove.end(), wish.added.begin(), wish.added.end());
-  const auto changed = with_host_devices(domain->definition, remove,
-                                         {wish.unmanage.begin(), wish.unmanage.end()}, wish.elements);
+  const auto changed =
+      with_host_devices(*definition, remove, {wish.unmanage.begin(), wish.unmanage.end()}, wish.elements);
   if (!changed) return std::unexpected(changed.error());
   return host.domains.define(target.connection, *changed);
 }
