@@ -1,8 +1,10 @@
 #include <gmock/gmock.h>
 
 #include "kinds/gpu_facts.hpp"
+#include "kinds/gpus/gpus.hpp"
 #include "kinds/one_pass.hpp"
 #include "kinds/vgpu/vgpu.hpp"
+#include "kinds/vm_binding/vm_binding.hpp"
 #include "support/vgpus.hpp"
 
 namespace gpuhost::testing {
@@ -66,6 +68,29 @@ TEST(VgpuOwnership, AShrunkCountRemovesTheHighestIndex) {
   run_all(*make_vgpu(entries), proposal, seen.host.fake, seen.owned);
   EXPECT_THAT(seen.host.vgpus(), ElementsAre(uuid_of("left/train/0")));
   EXPECT_EQ(seen.owned.of("doc").size(), 1U);
+}
+
+TEST(VgpuOwnership, AShrunkCountIsRefusedWhileAGuestHasTheHighestIndex) {
+  TwoOwned seen;
+  seen.host.add_guest("by-hand", uuid_of("left/train/1"));
+  const Entries entries{listing("left", a100, {some("train", "A100-8C", 1)})};
+  Kinds kinds;
+  kinds.push_back(make_gpus({entries[0].entry}));
+  kinds.push_back(make_vgpu(entries));
+  kinds.push_back(make_vm_binding({}, {}));
+  Policy policy;
+  policy.disruption = Disruption::stop_guests;
+  const auto refused = plan_of(kinds, seen.host.fake, policy, seen.owned);
+  EXPECT_FALSE(refused.applyable());
+  const auto starting = std::ranges::find_if(
+      refused.steps, [](const PlannedStep& planned) { return planned.step.title == "start VM by-hand"; });
+  ASSERT_NE(starting, refused.steps.end());
+  EXPECT_THAT(starting->step.blocked_by, Contains(HasSubstr("remove vGPU train/1 (A100-8C) from left")));
+  // A guest that is off does not keep it, and is named.
+  seen.host.add_guest("by-hand", uuid_of("left/train/1"), false);
+  const auto free = plan_of(kinds, seen.host.fake, policy, seen.owned);
+  EXPECT_TRUE(free.applyable());
+  EXPECT_THAT(free.steps.at(0).step.affects, Contains(Affected{.type = "vm", .name = "by-hand"}));
 }
 
 TEST(VgpuOwnership, AnEntryThatIsGoneGivesItsVgpusBack) {
