@@ -1,8 +1,10 @@
 #include <gmock/gmock.h>
 
 #include "kinds/gpu_facts.hpp"
+#include "kinds/gpus/gpus.hpp"
 #include "kinds/one_pass.hpp"
 #include "kinds/vgpu/vgpu.hpp"
+#include "kinds/vm_binding/vm_binding.hpp"
 #include "support/vgpus.hpp"
 
 namespace gpuhost::testing {
@@ -68,6 +70,29 @@ TEST(VgpuOwnership, AShrunkCountRemovesTheHighestIndex) {
   EXPECT_EQ(seen.owned.of("doc").size(), 1U);
 }
 
+TEST(VgpuOwnership, AShrunkCountIsRefusedWhileAGuestHasTheHighestIndex) {
+  TwoOwned seen;
+  seen.host.add_guest("by-hand", uuid_of("left/train/1"));
+  const Entries entries{listing("left", a100, {some("train", "A100-8C", 1)})};
+  Kinds kinds;
+  kinds.push_back(make_gpus({entries[0].entry}));
+  kinds.push_back(make_vgpu(entries));
+  kinds.push_back(make_vm_binding({}, {}));
+  Policy policy;
+  policy.disruption = Disruption::stop_guests;
+  const auto refused = plan_of(kinds, seen.host.fake, policy, seen.owned);
+  EXPECT_FALSE(refused.applyable());
+  const auto starting = std::ranges::find_if(
+      refused.steps, [](const PlannedStep& planned) { return planned.step.title == "start VM by-hand"; });
+  ASSERT_NE(starting, refused.steps.end());
+  EXPECT_THAT(starting->step.blocked_by, Contains(HasSubstr("remove vGPU train/1 (A100-8C) from left")));
+  // A guest that is off does not keep it, and is named.
+  seen.host.add_guest("by-hand", uuid_of("left/train/1"), false);
+  const auto free = plan_of(kinds, seen.host.fake, policy, seen.owned);
+  EXPECT_TRUE(free.applyable());
+  EXPECT_THAT(free.steps.at(0).step.affects, Contains(Affected{.type = "vm", .name = "by-hand"}));
+}
+
 TEST(VgpuOwnership, AnEntryThatIsGoneGivesItsVgpusBack) {
   TwoOwned seen;
   const auto proposal = plan(seen.host, {}, seen.owned);
@@ -121,7 +146,7 @@ TEST(VgpuOwnership, WhatAnAbsentGpuHadIsKeptOnRecord) {
   std::erase_if(seen.host.fake.links, [](const auto& link) { return link.first.contains(":41:00."); });
   seen.host.add_m60();
   seen.host.fake.files["/var/lib/gpuhost/identity.json"] =
-      R"({"format_version": 1, "gpus": {"0000:41:00.0": {"pci_id": "10de:20f1/10de:145f"}}})";
+      R"({"format_version": 1, "gpus": [{"address": "0000:41:00.0", "pci_id": "10de:20f1/10de:145f"}]})";
   auto entry = listing("left", a100, {some("train", "A100-8C", 2)});
   entry.entry.selector->missing = GpuSelector::Missing::skip;
   EXPECT_THAT(plan(seen.host, {entry}, seen.owned).steps, IsEmpty());

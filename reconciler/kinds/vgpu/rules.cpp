@@ -83,7 +83,7 @@ std::string why_unknown(const GpuCase& on, const WantedVgpu& vgpu) {
   const auto name = short_type(vgpu.spec->type);
   const auto all = type_names(on.supported, on.board);
   auto why = fmt::format("{} has no vGPU type {}", on.title(), name);
-  if (const auto near = suggest(name, all)) why += fmt::format("; did you mean {}?", *near);
+  if (const auto near = suggest(name, all)) why += fmt::format(" (did you mean {}?)", *near);
   Reasons alike;
   for (const auto& other : all)
     if (other.back() == name.back()) alike.push_back(other);

@@ -143,7 +143,8 @@ std::vector<std::string> type_names(const SupportedTypes& supported, const catal
   std::set<std::string> names;
   for (const auto& [id, type] : supported.types) names.insert(short_type(type.name));
   if (board != nullptr)
-    for (const auto& type : catalog::types_of(*board)) names.insert(short_type(type.name));
+    for (const auto& type : catalog::types_of(*board))
+      if (type.gpu_instance.empty()) names.insert(short_type(type.name));
   return {names.begin(), names.end()};
 }
 

@@ -67,7 +67,7 @@ struct KnownType {
 [[nodiscard]] std::optional<KnownType> known_type(const SupportedTypes& supported,
                                                   const catalog::Board* board, std::string_view type);
 
-/// Names in short of all types that a GPU of this board has, as far as is known; sorted.
+/// Names in short of the types that a GPU of this board has without MIG, as far as is known; sorted.
 [[nodiscard]] std::vector<std::string> type_names(const SupportedTypes& supported,
                                                   const catalog::Board* board);
 
