@@ -10,6 +10,7 @@ namespace gpuhost {
 namespace {
 
 using vm_binding::Device;
+using vm_binding::find_device;
 
 /// A guest lets go of a device within seconds, or not at all. Source: libvirt waits 5 s by itself before it
 /// answers (qemu_hotplug.c, qemuDomainRemoveDeviceWaitTime), and the guest may need longer.
@@ -24,33 +25,27 @@ struct Target {
         name(action.arguments.value("name", std::string{})) {}
 };
 
-const HostDevice* find(const DomainXml& xml, const Device& device) {
-  const auto found = std::ranges::find(xml.host_devices, device, &HostDevice::device);
-  return found == xml.host_devices.end() ? nullptr : &*found;
-}
-
 /// What a define action asks for.
 struct Redefined {
   std::set<Device> remove;
   std::set<Device> unmanage;
-  std::set<Device> added;
   std::vector<std::string> elements;
+  std::vector<HostDevice> added;  ///< of `elements`
 
   explicit Redefined(const Json& arguments)
       : remove(vm_binding::devices_in(arguments.value("remove", Json::array()))),
         unmanage(vm_binding::devices_in(arguments.value("unmanage", Json::array()))),
-        elements(vm_binding::texts_in(arguments.value("add", Json::array()))) {
-    for (const auto& device : vm_binding::devices_of(elements)) added.insert(device.device);
-  }
+        elements(vm_binding::texts_in(arguments.value("add", Json::array()))),
+        added(vm_binding::devices_of(elements)) {}
 
   [[nodiscard]] bool is_so_in(const DomainXml& xml) const {
-    const auto kept = [&](const Device& device) { return !added.contains(device) && find(xml, device); };
-    const auto managed = [&](const Device& device) {
-      const auto* found = find(xml, device);
-      return found != nullptr && found->managed;
+    const auto there = [&](const Device& device) { return find_device(xml, device) != nullptr; };
+    const auto managed = [&](const Device& device) { return there(device) && find_device(xml, device)->managed; };
+    const auto as_added = [&](const HostDevice& device) {
+      return there(device.device) && managed(device.device) == device.managed;
     };
-    return std::ranges::none_of(remove, kept) && std::ranges::none_of(unmanage, managed) &&
-           std::ranges::all_of(added, [&](const Device& device) { return find(xml, device) != nullptr; });
+    return std::ranges::none_of(remove, there) && std::ranges::none_of(unmanage, managed) &&
+           std::ranges::all_of(added, as_added);
   }
 };
 
@@ -58,17 +53,16 @@ Result<DomainXml> definition_of(const Domain& domain) {
   return read_domain_xml(domain.definition.empty() ? domain.live : domain.definition);
 }
 
+/// Made of the definition with its secrets, which would be lost otherwise.
 Result<void> define(const Target& target, const StepAction& action, Host& host) {
-  auto domain = host.view.domains.domain(target.connection, target.name);
-  if (!domain) return std::unexpected(std::move(domain).error());
-  if (!domain->persistent)
-    return fail(ErrorKind::unsupported, fmt::format("VM {} is transient and has no definition", target.name));
+  const auto full = host.domains.full_definition(target.connection, target.name);
+  if (!full) return std::unexpected(full.error());
   const Redefined wish(action.arguments);
   // An element that is there already goes first, so that running it again leaves one of it.
   std::vector<Device> remove(wish.remove.begin(), wish.remove.end());
-  remove.insert(remove.end(), wish.added.begin(), wish.added.end());
-  const auto changed = with_host_devices(domain->definition, remove,
-                                         {wish.unmanage.begin(), wish.unmanage.end()}, wish.elements);
+  for (const auto& device : wish.added) remove.push_back(device.device);
+  const auto changed =
+      with_host_devices(*full, remove, {wish.unmanage.begin(), wish.unmanage.end()}, wish.elements);
   if (!changed) return std::unexpected(changed.error());
   return host.domains.define(target.connection, *changed);
 }
@@ -92,7 +86,7 @@ Result<void> detach(const Target& target, const StepAction& action, Host& host) 
   const auto device = vm_binding::parse_device(action.arguments.value("device", std::string{}));
   const auto live = read_domain_xml(domain->live);
   if (!live) return std::unexpected(live.error());
-  const auto* plugged = device ? find(*live, *device) : nullptr;
+  const auto* plugged = device ? find_device(*live, *device) : nullptr;
   if (plugged == nullptr) return {};
   return host.domains.detach(target.connection, target.name, plugged->element, unplug_limit);
 }
@@ -114,10 +108,11 @@ Result<bool> VmBinding::satisfied(const StepAction& action, const HostView& host
   }
   const auto device = vm_binding::parse_device(action.arguments.value("device", std::string{}));
   if (!device) return fail(ErrorKind::invalid, fmt::format("{} names no device", action.address));
-  if (!domain->running) return action.verb == "detach";
+  // A guest that is off has nothing to unplug, and gets what its definition names when it starts.
+  if (!domain->running) return true;
   const auto live = read_domain_xml(domain->live);
   if (!live) return std::unexpected(live.error());
-  return (find(*live, *device) != nullptr) == (action.verb == "attach");
+  return (find_device(*live, *device) != nullptr) == (action.verb == "attach");
 }
 
 Result<void> VmBinding::run(const StepAction& action, Host& host) const {
