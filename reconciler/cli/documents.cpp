@@ -81,7 +81,7 @@ OrExit<DecodedDocument> load_document(const Options& options, bool trusted) {
   Diagnostics diagnostics;
   if (const auto sources = read_documents(options, trusted, diagnostics); !sources)
     return std::unexpected(sources.error());
-  auto document = decode_document(diagnostics);
+  auto document = decode_document(diagnostics, options.skip_missing);
   if (document) return std::move(*document);
   print_error(diagnostics.render());
   return std::unexpected(ExitCode::invalid_document);

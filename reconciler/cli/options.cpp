@@ -205,6 +205,7 @@ std::optional<Ending> check_words(const VerbSyntax& verb, Options& options, cons
   }
   if (words.missing != "skip" && words.missing != "refuse")
     return misuse(fmt::format("--missing takes 'refuse' or 'skip', not '{}'", words.missing));
+  options.skip_missing = words.missing == "skip";
   if (!words.allow.empty()) {
     options.allow = parse_disruption(words.allow);
     const std::vector<std::string> levels(disruption_words.begin(), disruption_words.end());

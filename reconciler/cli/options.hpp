@@ -27,6 +27,7 @@ struct Options {
   bool yes = false;
   bool reboot = false;
   bool no_rollback = false;
+  bool skip_missing = false;  ///< --missing skip
 
   /// Neither --host nor --root.
   [[nodiscard]] bool live() const { return host_file.empty() && root.empty(); }

@@ -204,6 +204,20 @@ std::vector<std::string> Usage::units() const {
   return {names.begin(), names.end()};
 }
 
+std::string sentence_of(const Holder& holder) {
+  const auto process = holder.pid ? fmt::format(" (pid {})", *holder.pid) : std::string{};
+  switch (holder.type) {
+    case Holder::Type::vm:
+      return fmt::format("VM {}{}", holder.name, process);
+    case Holder::Type::unit:
+      return fmt::format("unit {}{}", holder.name, process);
+    case Holder::Type::process:
+      return fmt::format("process {}{}{}{}", holder.name, process, holder.remark.empty() ? "" : ", ",
+                         holder.remark);
+  }
+  return {};
+}
+
 std::shared_ptr<const Usage> usage_of(const HostView& host) {
   const auto inventory = inventory_of(host);
   // Who uses what is nobody's question where there is no GPU.

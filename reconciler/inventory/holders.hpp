@@ -27,6 +27,9 @@ struct Holder {
   bool operator==(const Holder&) const = default;
 };
 
+/// "VM train-01 (pid 4711)", for messages.
+[[nodiscard]] std::string sentence_of(const Holder& holder);
+
 /// Who uses which device. Processes and domains are read once in a look, and domains only of qemu:///system.
 class Usage {
  public:

@@ -188,19 +188,10 @@ class Reader {
   void read_mediated_devices() {
     for (const auto& name : files_.list(mdev_directory).value_or(std::vector<std::string>{})) {
       const auto uuid = Uuid::parse(name);
-      const auto path = fmt::format("{}/{}", mdev_directory, name);
-      const auto target = files_.link_target(path);  // …/0000:41:00.4/UUID
-      if (!uuid || !target) continue;
-      const std::string_view above(target->data(), target->rfind('/'));
-      const auto parent = PciAddress::parse(last_part(above));
-      auto* gpu = parent ? gpu_of(*parent) : nullptr;
-      if (gpu == nullptr) continue;
-      MediatedDevice device{.uuid = *uuid, .parent = *parent};
-      device.type_id = last_part(files_.link_target(path + "/mdev_type").value_or(""));
-      device.type = trim(files_.read(path + "/mdev_type/name").value_or(""));
-      const auto group = parse_unsigned(last_part(files_.link_target(path + "/iommu_group").value_or("")));
-      if (group) device.iommu_group = static_cast<unsigned>(*group);
-      gpu->mediated_devices.push_back(std::move(device));
+      if (!uuid) continue;
+      auto device = read_mediated_device(files_, *uuid);
+      auto* gpu = device ? gpu_of(device->parent) : nullptr;
+      if (gpu != nullptr) gpu->mediated_devices.push_back(*std::move(device));
     }
     for (auto& gpu : inventory_.gpus) std::ranges::sort(gpu.mediated_devices, {}, &MediatedDevice::uuid);
   }
@@ -286,6 +277,20 @@ const Gpu* Inventory::owner_of(const Uuid& uuid) const {
 const MediatedDevice* Inventory::find(const Uuid& uuid) const {
   const auto* gpu = owner_of(uuid);
   return gpu ? &*std::ranges::find(gpu->mediated_devices, uuid, &MediatedDevice::uuid) : nullptr;
+}
+
+Result<MediatedDevice> read_mediated_device(const FileReader& files, const Uuid& uuid) {
+  const auto path = fmt::format("{}/{}", mdev_directory, uuid.to_string());
+  const auto target = files.link_target(path);  // …/0000:41:00.4/UUID
+  if (!target) return std::unexpected(target.error());
+  const auto parent = PciAddress::parse(last_part(std::string_view(*target).substr(0, target->rfind('/'))));
+  if (!parent) return fail(ErrorKind::not_found, fmt::format("{} is not on a PCI function", path));
+  MediatedDevice device{.uuid = uuid, .parent = *parent};
+  device.type_id = last_part(files.link_target(path + "/mdev_type").value_or(""));
+  device.type = trim(files.read(path + "/mdev_type/name").value_or(""));
+  const auto group = parse_unsigned(last_part(files.link_target(path + "/iommu_group").value_or("")));
+  if (group) device.iommu_group = static_cast<unsigned>(*group);
+  return device;
 }
 
 std::shared_ptr<const Result<Inventory>> inventory_of(const HostView& host) {

@@ -96,6 +96,9 @@ struct Inventory {
   [[nodiscard]] const Gpu* owner_of(const Uuid& uuid) const;
 };
 
+/// Reads one mediated device. not_found: it is not there.
+[[nodiscard]] Result<MediatedDevice> read_mediated_device(const FileReader& files, const Uuid& uuid);
+
 /// Reads it, once in a look. not_found: the host has no PCI bus.
 [[nodiscard]] std::shared_ptr<const Result<Inventory>> inventory_of(const HostView& host);
 

@@ -11,6 +11,10 @@
 /// kind answers for one, and when it is true, stands with it.
 namespace gpuhost::gpu_facts {
 
+/// Drivers that a GPU is bound to, as the kernel names them.
+inline constexpr const char* vfio_driver = "vfio-pci";
+inline constexpr const char* nvidia_driver = "nvidia";
+
 [[nodiscard]] inline std::string subject(const PciAddress& gpu) {
   return "gpu/" + gpu.to_string();
 }

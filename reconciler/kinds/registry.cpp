@@ -1,31 +1,103 @@
 #include "kinds/registry.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
-#include <fmt/format.h>
-
+#include "base/text.hpp"
 #include "kinds/document_specs.hpp"
+#include "kinds/gpus/gpus.hpp"
 #include "kinds/unsupported.hpp"
 
 namespace gpuhost {
 
 namespace {
 
+/// What a GPU's mode asks of the modules, unless the document speaks of them itself.
+std::vector<KernelModuleSpec> with_implied_modules(std::vector<KernelModuleSpec> modules,
+                                                   const std::vector<GpuSpecs>& gpus) {
+  const bool passes_through = std::ranges::any_of(
+      gpus, [](const GpuSpecs& gpu) { return gpu.entry.mode && **gpu.entry.mode == GpuMode::passthrough; });
+  const auto is_vfio = [](const KernelModuleSpec& module) { return underscored(module.name) == "vfio_pci"; };
+  if (passes_through && std::ranges::none_of(modules, is_vfio))
+    modules.push_back({.name = "vfio_pci", .state = KernelModuleSpec::State::loaded});
+  return modules;
+}
+
+std::vector<GpuEntry> entries_of(const std::vector<GpuSpecs>& gpus) {
+  std::vector<GpuEntry> entries;
+  std::ranges::transform(gpus, std::back_inserter(entries), &GpuSpecs::entry);
+  return entries;
+}
+
+/// A GPU that is passed through whole has no functions of its own on the host.
+std::vector<ForGpus<FunctionsWish>> function_wishes(const std::vector<GpuSpecs>& gpus) {
+  std::vector<ForGpus<FunctionsWish>> wishes;
+  for (const auto& gpu : gpus) {
+    FunctionsWish wish{.has_vgpus = gpu.vgpu.vgpus && !gpu.vgpu.vgpus->value.empty()};
+    if (gpu.functions)
+      wish.enabled = gpu.functions->value.enabled;
+    else if (gpu.entry.mode && **gpu.entry.mode == GpuMode::passthrough)
+      wish.enabled = false;
+    if (wish.enabled || wish.has_vgpus) wishes.push_back({gpu.entry, wish});
+  }
+  return wishes;
+}
+
+/// Only a GPU in mode vgpu can have vGPUs: the other modes say that there are none.
+std::vector<ForGpus<VgpuSpec>> vgpu_specs(const std::vector<GpuSpecs>& gpus) {
+  std::vector<ForGpus<VgpuSpec>> specs;
+  for (const auto& gpu : gpus) {
+    auto spec = gpu.vgpu;
+    const auto& mode = gpu.entry.mode;
+    if (!spec.vgpus && mode && **mode != GpuMode::vgpu)
+      spec.vgpus = Located{std::vector<VgpuSpec::Vgpus>{}, mode->mark};
+    if (spec.vgpus) specs.push_back({gpu.entry, std::move(spec)});
+  }
+  return specs;
+}
+
+std::vector<NamedDevices> devices_of(const std::vector<GpuSpecs>& gpus) {
+  using Companions = PassthroughSpec::Companions;
+  std::vector<NamedDevices> devices;
+  for (const auto& gpu : gpus) {
+    NamedDevices named_devices{.entry = gpu.entry};
+    named_devices.companions_too = gpu.passthrough && gpu.passthrough->value.companions == Companions::attach;
+    if (gpu.vgpu.vgpus)
+      std::ranges::transform(**gpu.vgpu.vgpus, std::back_inserter(named_devices.vgpus), named);
+    devices.push_back(std::move(named_devices));
+  }
+  return devices;
+}
+
+std::vector<VmSpec> vm_specs(const std::vector<VmSpecs>& vms) {
+  std::vector<VmSpec> specs;
+  std::ranges::transform(vms, std::back_inserter(specs), &VmSpecs::vm);
+  return specs;
+}
+
 /// The order is the kinds' rank: it settles ties in a plan, and nothing else.
 Kinds make_kinds(DocumentSpecs specs) {
   Kinds kinds;
   kinds.push_back(make_virtualization(specs.virtualization));
   kinds.push_back(make_kernel_parameters(std::move(specs.kernel_parameters)));
-  kinds.push_back(make_kernel_modules(std::move(specs.kernel_modules)));
+  kinds.push_back(make_kernel_modules(with_implied_modules(std::move(specs.kernel_modules), specs.gpus)));
   kinds.push_back(make_units(std::move(specs.units)));
+  kinds.push_back(make_gpus(entries_of(specs.gpus)));
+  kinds.push_back(make_functions(function_wishes(specs.gpus)));
+  kinds.push_back(make_passthrough(entries_of(specs.gpus)));
+  kinds.push_back(make_vgpu(vgpu_specs(specs.gpus)));
+  kinds.push_back(make_vm_binding(vm_specs(specs.vms), devices_of(specs.gpus)));
   return kinds;
 }
 
 }  // namespace
 
-std::optional<DecodedDocument> decode_document(Diagnostics& diagnostics) {
+std::optional<DecodedDocument> decode_document(Diagnostics& diagnostics, bool skip_missing) {
   auto specs = decode_specs(diagnostics);
   if (!specs) return std::nullopt;
+  if (skip_missing)
+    for (auto& gpu : specs->gpus) gpu.entry.selector->missing = GpuSelector::Missing::skip;
   DecodedDocument decoded;
   decoded.hosts = std::move(specs->hosts);
   decoded.overridden = std::move(specs->overridden);

@@ -26,8 +26,10 @@ struct DecodedDocument {
 };
 
 /// Decodes and merges the sources, which are `diagnostics`' own, in order. Nothing on any problem; all
-/// problems of all sources are then in `diagnostics`.
-[[nodiscard]] std::optional<DecodedDocument> decode_document(Diagnostics& diagnostics);
+/// problems of all sources are then in `diagnostics`. `skip_missing`: as if every selector said missing:
+/// skip.
+[[nodiscard]] std::optional<DecodedDocument> decode_document(Diagnostics& diagnostics,
+                                                             bool skip_missing = false);
 
 /// The kinds with nothing desired, for `observe` and `export`: they look at all they know of.
 [[nodiscard]] Kinds all_kinds();

@@ -36,6 +36,9 @@ class FakeHost final : public FileReader,
   std::optional<Error> units_error;
   std::function<CommandResult(const Command&)> on_command = [](const Command&) { return CommandResult{}; };
   std::vector<std::string> commands;
+  /// What the kernel makes of an attribute that is written. Nothing: the text is what is read then.
+  std::function<Result<void>(const std::string& path, std::string_view text)> on_attribute;
+  std::function<void()> on_wait = [] {};  ///< what happens while somebody waits
   unsigned writes = 0;
   bool running = true;
 
@@ -105,7 +108,11 @@ class FakeHost final : public FileReader,
     if (processes_error) return std::unexpected(*processes_error);
     return device_holders;
   }
-  bool until(const std::function<bool()>& done, std::chrono::seconds) override { return done(); }
+  bool until(const std::function<bool()>& done, std::chrono::seconds) override {
+    if (done()) return true;
+    on_wait();
+    return done();
+  }
 
   Result<std::string> read(const std::string& path) const override {
     if (const auto error = errors.find(path); error != errors.end()) return std::unexpected(error->second);
@@ -136,7 +143,9 @@ class FakeHost final : public FileReader,
     return missing(path);
   }
   Result<void> write_attribute(const std::string& path, std::string_view text) override {
-    return replace(path, text, 0);
+    if (!on_attribute) return replace(path, text, 0);
+    ++writes;
+    return on_attribute(path, text);
   }
   Result<void> replace(const std::string& path, std::string_view content, unsigned) override {
     ++writes;

@@ -206,6 +206,8 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{header +
                     "domains: {x: {a: {definition: b, persistent: false, running: true, autostart: true}}}\n",
                 "the domain a is transient and cannot start by itself"},
+        Mistake{header + "domains: {x: {a: {definition: <domain><name>b</name></domain>}}}\n",
+                "host.yaml:4:15: the XML of the domain a is that of b"},
         Mistake{header + "domains: {x: {unknown: gone, a: {definition: b}}}\n",
                 "the domains are unknown, and yet there are some"},
         Mistake{header + "files: {/a: {hex: '00: 11'}}\n", "the key 'size' is missing"},

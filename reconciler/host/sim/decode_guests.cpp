@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "document/messages.hpp"
+#include "host/domain_xml.hpp"
 #include "host/sim/decode_host_entry.hpp"
 #include "host/sim/decode_host_value.hpp"
 
@@ -44,6 +45,14 @@ void check_states(const HostFile::Domain& domain, const NamedValue& named) {
   }
 }
 
+/// Of a recorded domain, XML that could not be read is left out.
+void check_name(const std::string& xml, const NamedValue& named) {
+  const auto read = read_domain_xml(xml);
+  if (!read || read->name == named.name) return;
+  named.key.report(messages::malformed,
+                   fmt::format("the XML of the domain {} is that of {}", named.name, read->name));
+}
+
 HostFile::Domain decode_domain(const NamedValue& named) {
   HostFile::Domain domain;
   auto reader = named.value.mapping();
@@ -57,6 +66,8 @@ HostFile::Domain decode_domain(const NamedValue& named) {
   domain.ignores_shutdown = is_true(reader.at("ignoresShutdown"));
   domain.refuses_detach = is_true(reader.at("refusesDetach"));
   check_states(domain, named);
+  check_name(domain.definition, named);
+  if (domain.live) check_name(*domain.live, named);
   if (domain.live == domain.definition) domain.live.reset();
   return domain;
 }

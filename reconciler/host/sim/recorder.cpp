@@ -106,6 +106,7 @@ class RecordingDomains final : public DomainReader {
 
  private:
   static void take(const Domain& domain, HostFile::Connection& record) {
+    if (!domain.persistent && !domain.running) return;  // it ended while it was read
     record.domains.insert_or_assign(domain.name, recordable(domain));
   }
 

@@ -248,7 +248,7 @@ Result<void> SimDomains::detach(const std::string& connection, const std::string
   return {};
 }
 
-void SimDomains::boot() {
+void SimDomains::power_off() {
   forget_processes(host_);
   for (auto& [uri, connection] : host_.domains) {
     std::erase_if(connection.domains, [](const auto& entry) { return !entry.second.persistent; });
@@ -257,6 +257,9 @@ void SimDomains::boot() {
       if (!domain.saved) domain.live.reset();
     }
   }
+}
+
+void SimDomains::power_on() {
   if (!libvirt_runs(host_)) return;
   for (auto& [uri, connection] : host_.domains) {
     for (auto at = connection.domains.begin(); at != connection.domains.end(); ++at) {

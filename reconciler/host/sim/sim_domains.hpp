@@ -34,8 +34,10 @@ class SimDomains final : public DomainReader, public DomainWriter {
   Result<void> detach(const std::string& connection, const std::string& name, const std::string& device_xml,
                       std::chrono::seconds limit) override;
 
-  /// No guest outlives its host; those with autostart come up again if libvirt does and has their devices.
-  void boot();
+  /// The host goes down, and all guests and processes with it.
+  void power_off();
+  /// Domains with autostart start, if libvirt does and their devices are there.
+  void power_on();
 
  private:
   using Domains = std::map<std::string, HostFile::Domain>;

@@ -311,8 +311,9 @@ Host SimHost::host() {
 
 Result<void> SimHost::reboot() {
   return world_->call<void>("reboot", "", true, [this]() -> Result<void> {
+    world_->libvirt.power_off();
     boot(world_->file, world_->disk, world_->pci, world_->kernel_modules, world_->systemd);
-    world_->libvirt.boot();
+    world_->libvirt.power_on();
     world_->time.boot();
     return {};
   });

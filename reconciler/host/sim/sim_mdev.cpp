@@ -106,7 +106,7 @@ std::optional<Result<void>> SimMdev::write(const std::string& path, std::string_
   }
   const auto is_device = [&](const std::string& directory) {
     const auto known = tree_.files().resolve(fmt::format("{}/{}", mdev_devices, last_part(directory)));
-    return known && *known == directory;
+    return known && *known == directory && tree_.files().list(directory);
   };
   if (part(0) == "remove" && is_device(above(1))) return remove(above(1), path, text);
   if (part(0) == "vgpu_params" && is_device(above(2))) return set_parameters(above(2), path, text);

@@ -5,6 +5,7 @@
 
 #include "base/text.hpp"
 #include "kinds/functions/kind.hpp"
+#include "kinds/gpu_ownership.hpp"
 
 namespace gpuhost {
 
@@ -99,7 +100,7 @@ Result<void> enable(const StepAction& action, const Gpu& gpu, Host& host) {
 }  // namespace
 
 Result<bool> Functions::satisfied(const StepAction& action, const HostView& host) const {
-  if (action.verb == "forget") return true;
+  if (action.verb == forget_verb) return true;
   const auto gpu = gpu_of(action, host);
   if (!gpu) return std::unexpected(gpu.error());
   if (action.verb == "disable") return gpu->functions.empty();

@@ -37,8 +37,6 @@ struct FunctionsState {
   std::set<PciAddress> without_bars;  ///< GPUs whose functions have BARs without address space
 
   [[nodiscard]] Json describe() const;
-  /// GPUs, or none where the host has no PCI bus; null: they cannot be told.
-  [[nodiscard]] const Inventory* known() const;
   /// "enabled", "disabled", or "incomplete".
   [[nodiscard]] const char* word_of(const Gpu& gpu) const;
 };

@@ -5,6 +5,7 @@
 #include "inventory/pci.hpp"
 #include "kinds/functions/kind.hpp"
 #include "kinds/gpu_facts.hpp"
+#include "kinds/gpu_ownership.hpp"
 #include "kinds/observed_json.hpp"
 
 namespace gpuhost {
@@ -12,7 +13,6 @@ namespace gpuhost {
 namespace {
 
 constexpr const char* devices_directory = "/sys/bus/pci/devices";
-constexpr const char* nvidia_driver = "nvidia";
 constexpr const char* enabled_state = "functions enabled";
 constexpr const char* disabled_state = "functions disabled";
 
@@ -26,13 +26,6 @@ std::optional<PciAddress> gpu_in(const Fact& fact) {
   if (fact.state != enabled_state && fact.state != disabled_state) return std::nullopt;
   if (!fact.subject.starts_with(prefix)) return std::nullopt;
   return PciAddress::parse(std::string_view(fact.subject).substr(prefix.size()));
-}
-
-bool owns_some_functions(const FileReader& files) {
-  const auto owned = Ownership::load(files);
-  return owned && std::ranges::any_of(owned->addresses(), [](const std::string& object) {
-           return gpu_of_object(object, Functions::field).has_value();
-         });
 }
 
 std::set<PciAddress> without_address_space(const FileReader& files) {
@@ -74,7 +67,7 @@ std::vector<std::string> lacks_of(const Gpu& gpu, const VgpuInterfaces& interfac
     lacks.push_back(fmt::format("{} of {} virtual functions are there", gpu.functions.size(), total));
   for (const auto& function : gpu.functions) {
     const auto address = function.address.to_string();
-    if (function.driver != nvidia_driver)
+    if (function.driver != gpu_facts::nvidia_driver)
       lacks.push_back(fmt::format("virtual function {} is bound to {} in place of nvidia", address,
                                   function.driver.empty() ? "nothing" : function.driver));
     else if (interfaces.expected && !interfaces.functions.contains(function.address))
@@ -88,18 +81,12 @@ FunctionsState Functions::look(const HostView& host) const {
   if (!host.running || !*state.inventory) return state;
   for (const auto& gpu : (**state.inventory).gpus)
     if (has_sriov(gpu)) state.lacks.emplace(gpu.address, lacks_of(gpu, vgpu_interfaces_of(gpu, host)));
-  if (wishes_.empty() && !owns_some_functions(host.files)) return state;
+  if (wishes_.empty() && !is_owned_of_some_gpu(host.files, field)) return state;
   state.usage = usage_of(host);
   state.tool_there = host.files.exists(sriov_manage);
   state.nvidia_there = is_there(host.files, "/sys/bus/pci/drivers/nvidia");
   state.without_bars = without_address_space(host.files);
   return state;
-}
-
-const Inventory* FunctionsState::known() const {
-  static const Inventory none;
-  if (*inventory) return &**inventory;
-  return inventory->error().kind == ErrorKind::not_found ? &none : nullptr;
 }
 
 const char* FunctionsState::word_of(const Gpu& gpu) const {
@@ -110,7 +97,7 @@ const char* FunctionsState::word_of(const Gpu& gpu) const {
 
 Json FunctionsState::describe() const {
   if (!running) return {{"not_applicable", "no kernel runs under --root"}};
-  const auto* seen = known();
+  const auto* seen = gpus_or_none(*inventory);
   if (seen == nullptr) return unknown_json(inventory->error());
   Json shown = Json::object();
   for (const auto& gpu : seen->gpus) {
@@ -129,7 +116,7 @@ std::optional<Truth> Functions::holds_in(const Fact& fact, const FunctionsState&
   const auto address = gpu_in(fact);
   if (!address) return std::nullopt;
   if (!state.running) return Truth::unknown("no kernel runs under --root");
-  const auto* seen = state.known();
+  const auto* seen = gpus_or_none(*state.inventory);
   if (seen == nullptr) return Truth::unknown(state.inventory->error().message);
   const auto* gpu = seen->find(*address);
   if (gpu == nullptr) return Truth::of(false);

@@ -5,16 +5,11 @@
 #include "base/text.hpp"
 #include "kinds/functions/kind.hpp"
 #include "kinds/gpu_facts.hpp"
+#include "kinds/gpu_ownership.hpp"
 
 namespace gpuhost {
 
 namespace {
-
-constexpr const char* nvidia_driver = "nvidia";
-constexpr const char* tool_missing =
-    "/usr/lib/nvidia/sriov-manage is not there: install NVIDIA's vGPU manager, which brings it "
-    "(nvidia-vgpu-ubuntu-VERSION.deb, NVIDIA-vGPU-rhel-VERSION.rpm or "
-    "NVIDIA-Linux-x86_64-VERSION-vgpu-kvm.run)";
 
 const char* word(bool enabled) {
   return enabled ? "enabled" : "disabled";
@@ -35,11 +30,11 @@ Step switch_step(const Gpu& gpu, bool enable, const FunctionsState& state) {
     step.disruption = Disruption::remove_idle;
   }
   if (enable) {
-    step.needs.push_back(gpu_facts::bound(gpu.address, nvidia_driver));
+    step.needs.push_back(gpu_facts::bound(gpu.address, gpu_facts::nvidia_driver));
     step.provides = {gpu_facts::functions_enabled(gpu.address)};
     step.ends = {gpu_facts::functions_disabled(gpu.address)};
   } else {
-    step.needs_now = {gpu_facts::bound(gpu.address, nvidia_driver)};
+    step.needs_now = {gpu_facts::bound(gpu.address, gpu_facts::nvidia_driver)};
     step.provides = {gpu_facts::functions_disabled(gpu.address)};
     step.ends = {gpu_facts::functions_enabled(gpu.address)};
   }
@@ -50,9 +45,13 @@ Step switch_step(const Gpu& gpu, bool enable, const FunctionsState& state) {
 
 std::string tool_obstacle(const FunctionsState& state) {
   if (!state.tool_there)
-    return "whether /usr/lib/nvidia/sriov-manage is there cannot be told: " +
-           state.tool_there.error().message;
-  return *state.tool_there ? std::string{} : tool_missing;
+    return fmt::format("whether {} is there cannot be told: {}", sriov_manage,
+                       state.tool_there.error().message);
+  if (*state.tool_there) return {};
+  return fmt::format(
+      "{} is not there: install NVIDIA's vGPU manager, which brings it (nvidia-vgpu-ubuntu-VERSION.deb, "
+      "NVIDIA-vGPU-rhel-VERSION.rpm or NVIDIA-Linux-x86_64-VERSION-vgpu-kvm.run)",
+      sriov_manage);
 }
 
 std::vector<std::string> obstacles(const Gpu& gpu, bool enable, const FunctionsState& state) {
@@ -140,22 +139,11 @@ std::string obstacle_to_give_back(const Gpu& gpu, bool enable, const FunctionsSt
   for (const auto& vgpu : gpu.mediated_devices)
     if (!input.owned.find(input.document, fmt::format("vgpu[{}]", vgpu.uuid.to_string())))
       return "a vGPU that gpuhost did not make is on them";
-  if (gpu.driver == nvidia_driver) return {};
+  if (gpu.driver == gpu_facts::nvidia_driver) return {};
   // The driver may be given back in the same plan.
   const bool returns =
       enable && state.nvidia_there && input.owned.find(input.document, gpu_object(gpu, "driver"));
   return returns ? std::string{} : "NVIDIA's driver does not have the GPU";
-}
-
-Step forget_step(const std::string& object, Json now) {
-  Step step;
-  step.action = {std::string(Functions::kind_name), "forget", object, Json::object()};
-  step.actions = {"release"};
-  step.title = fmt::format("leave {} as they are", object);
-  step.progress = fmt::format("leaving {}", object);
-  step.before = now;
-  step.after = std::move(now);
-  return step;
 }
 
 void give_back(const std::string& object, const Ownership::Object& owned, const Gpu* gpu,
@@ -165,10 +153,8 @@ void give_back(const std::string& object, const Ownership::Object& owned, const 
       proposal.notes.push_back(
           {Note::Severity::warning, object,
            "the document no longer names them, and the virtual functions are left as they are: " + why});
-    auto step = forget_step(object, gpu != nullptr ? Json(state.word_of(*gpu)) : owned.applied);
-    step.gives_back = object;
-    step.reason = ActionReason::removed_from_desired;
-    proposal.steps.push_back(std::move(step));
+    proposal.steps.push_back(forget_step(Functions::kind_name, object,
+                                         gpu != nullptr ? Json(state.word_of(*gpu)) : owned.applied));
   };
   if (gpu == nullptr) return leave("the GPU is not there any more");
   const auto was = former_word(owned, *gpu);
@@ -210,7 +196,7 @@ bool is_managed(const FunctionsWish& wish, const Gpu& gpu) {
 
 Proposal Functions::plan_from(const FunctionsState& state, const PlanInput& input) const {
   Proposal proposal;
-  const auto* inventory = state.known();
+  const auto* inventory = gpus_or_none(*state.inventory);
   // The kind gpus says why nothing can be told.
   if (!state.running || inventory == nullptr) return proposal;
   std::set<PciAddress> managed;

@@ -21,11 +21,6 @@ struct GpusState {
   [[nodiscard]] std::optional<std::vector<Holder>> holders(const Fact& fact) const;
 };
 
-namespace gpus {
-/// "VM train-01 (pid 4711)", for messages.
-[[nodiscard]] std::string sentence_of(const Holder& holder);
-}  // namespace gpus
-
 class Gpus final : public KindOver<GpusState> {
  public:
   static constexpr std::string_view kind_name = "gpus";

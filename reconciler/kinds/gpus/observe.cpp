@@ -26,7 +26,7 @@ Json json_of(const Gpu& gpu, const Usage* usage) {
     shown["group_neighbours"][neighbour.address.to_string()] = neighbour.driver;
   if (usage == nullptr) return shown;
   if (usage->unknown()) shown["holders"] = unknown_json(*usage->unknown());
-  for (const auto& holder : usage->of(gpu)) shown["holders"].push_back(gpus::sentence_of(holder));
+  for (const auto& holder : usage->of(gpu)) shown["holders"].push_back(sentence_of(holder));
   return shown;
 }
 
@@ -42,24 +42,6 @@ std::optional<T> subject_of(const Fact& fact, std::string_view prefix) {
 std::unique_ptr<Kind> make_gpus(std::vector<GpuEntry> entries) {
   return std::make_unique<Gpus>(std::move(entries));
 }
-
-namespace gpus {
-
-std::string sentence_of(const Holder& holder) {
-  const auto process = holder.pid ? fmt::format(" (pid {})", *holder.pid) : std::string{};
-  switch (holder.type) {
-    case Holder::Type::vm:
-      return fmt::format("VM {}{}", holder.name, process);
-    case Holder::Type::unit:
-      return fmt::format("unit {}{}", holder.name, process);
-    case Holder::Type::process:
-      return fmt::format("process {}{}{}{}", holder.name, process, holder.remark.empty() ? "" : ", ",
-                         holder.remark);
-  }
-  return {};
-}
-
-}  // namespace gpus
 
 GpusState Gpus::look(const HostView& host) const {
   GpusState state{.running = host.running, .inventory = inventory_of(host)};
@@ -125,7 +107,7 @@ std::string Gpus::obstacle_in(const Fact& fact, const GpusState& state) const {
             "GPU {} is held by {}, which belongs to no unit and no VM of this host's libvirt: end it, then "
             "plan "
             "again",
-            gpu.address.to_string(), gpus::sentence_of(holder));
+            gpu.address.to_string(), sentence_of(holder));
   return {};
 }
 

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "kinds/gpu_ownership.hpp"
 #include "kinds/passthrough/kind.hpp"
 
 namespace gpuhost {
@@ -130,7 +131,7 @@ Result<void> check_unused(const std::vector<Binding>& goals, const HostView& hos
 }  // namespace
 
 Result<bool> Passthrough::satisfied(const StepAction& action, const HostView& host) const {
-  if (action.verb == "forget") return true;
+  if (action.verb == forget_verb) return true;
   const auto goals = goals_of(action);
   if (!goals) return std::unexpected(goals.error());
   for (const auto& goal : *goals) {

@@ -7,11 +7,12 @@
 
 #include "base/json.hpp"
 #include "inventory/inventory.hpp"
+#include "kinds/gpu_facts.hpp"
 
 namespace gpuhost {
 
-inline constexpr const char* vfio_driver = "vfio-pci";
-inline constexpr const char* nvidia_driver = "nvidia";
+using gpu_facts::nvidia_driver;
+using gpu_facts::vfio_driver;
 
 /// A PCI function and its driver.
 struct Binding {

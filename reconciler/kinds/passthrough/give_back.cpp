@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "kinds/gpu_facts.hpp"
+#include "kinds/gpu_ownership.hpp"
 #include "kinds/passthrough/kind.hpp"
 #include "kinds/passthrough/steps.hpp"
 
@@ -26,18 +27,6 @@ std::string obstacle(const Gpu* gpu, const std::vector<Binding>& goals, const Fo
     if (!input.owned.find(input.document, fmt::format("vgpu[{}]", vgpu.uuid.to_string())))
       return "it has a vGPU that gpuhost did not make";
   return {};
-}
-
-Step forget_step(const std::string& object, const std::string& applied) {
-  Step step;
-  step.action = {std::string(Passthrough::kind_name), "forget", object, Json::object()};
-  step.actions = {"release"};
-  step.title = fmt::format("leave {} as it is", object);
-  step.progress = fmt::format("leaving {}", object);
-  step.before = step.after = applied;
-  step.gives_back = object;
-  step.reason = ActionReason::removed_from_desired;
-  return step;
 }
 
 std::vector<Binding> present_bindings(const Gpu& gpu, const std::vector<Binding>& goals) {
@@ -99,8 +88,7 @@ void give_back_drivers(const FormerDrivers& former, const PlanInput& input, Prop
       proposal.notes.push_back(
           {Note::Severity::warning, object,
            fmt::format("the document no longer names it, and its driver is left: {}", why)});
-      proposal.steps.push_back(
-          forget_step(object, owned.applied.is_string() ? owned.applied.get<std::string>() : ""));
+      proposal.steps.push_back(forget_step(Passthrough::kind_name, object, owned.applied));
       continue;
     }
     auto step = give_back_step(object, *gpu, goals);

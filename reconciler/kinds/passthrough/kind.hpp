@@ -22,8 +22,6 @@ struct PassthroughState {
   std::map<PciAddress, int> sound_users;  ///< a process that plays or records with a sound function, by that
 
   [[nodiscard]] Json describe() const;
-  /// GPUs, or none where the host has no PCI bus; null: they cannot be told.
-  [[nodiscard]] const Inventory* known() const;
 };
 
 class Passthrough final : public KindOver<PassthroughState> {

@@ -4,6 +4,7 @@
 
 #include "base/text.hpp"
 #include "kinds/gpu_facts.hpp"
+#include "kinds/gpu_ownership.hpp"
 #include "kinds/observed_json.hpp"
 #include "kinds/passthrough/kind.hpp"
 
@@ -27,13 +28,6 @@ Result<bool> is_iommu_active(const FileReader& files) {
   const auto units = files.list("/sys/class/iommu");
   if (!units && units.error().kind != ErrorKind::not_found) return std::unexpected(units.error());
   return units && !units->empty();
-}
-
-bool owns_some_driver(const FileReader& files) {
-  const auto owned = Ownership::load(files);
-  return owned && std::ranges::any_of(owned->addresses(), [](const std::string& object) {
-           return gpu_of_object(object, Passthrough::field).has_value();
-         });
 }
 
 /// The process in a stream's status: "owner_pid   : 1234"; nothing while it is closed.
@@ -79,7 +73,8 @@ std::optional<int> sound_user(const FileReader& files, const PciAddress& functio
 
 PassthroughState Passthrough::look(const HostView& host) const {
   PassthroughState state{.running = host.running, .inventory = inventory_of(host)};
-  if (!host.running || !*state.inventory || (entries_.empty() && !owns_some_driver(host.files))) return state;
+  if (!host.running || !*state.inventory || (entries_.empty() && !is_owned_of_some_gpu(host.files, field)))
+    return state;
   state.usage = usage_of(host);
   state.drivers = drivers_there(host.files);
   state.iommu_active = is_iommu_active(host.files);
@@ -90,15 +85,9 @@ PassthroughState Passthrough::look(const HostView& host) const {
   return state;
 }
 
-const Inventory* PassthroughState::known() const {
-  static const Inventory none;
-  if (*inventory) return &**inventory;
-  return inventory->error().kind == ErrorKind::not_found ? &none : nullptr;
-}
-
 Json PassthroughState::describe() const {
   if (!running) return {{"not_applicable", "no kernel runs under --root"}};
-  const auto* seen = known();
+  const auto* seen = gpus_or_none(*inventory);
   if (seen == nullptr) return unknown_json(inventory->error());
   Json shown = Json::object();
   for (const auto& gpu : seen->gpus) {
@@ -115,7 +104,7 @@ std::optional<Truth> Passthrough::holds_in(const Fact& fact, const PassthroughSt
   const auto address = PciAddress::parse(std::string_view(fact.subject).substr(subject_prefix.size()));
   if (!address) return std::nullopt;
   if (!state.running) return Truth::unknown("no kernel runs under --root");
-  const auto* seen = state.known();
+  const auto* seen = gpus_or_none(*state.inventory);
   if (seen == nullptr) return Truth::unknown(state.inventory->error().message);
   const auto* gpu = seen->find(*address);
   return Truth::of(gpu != nullptr &&

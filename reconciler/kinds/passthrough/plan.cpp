@@ -5,6 +5,7 @@
 
 #include "base/text.hpp"
 #include "kinds/gpu_facts.hpp"
+#include "kinds/gpu_ownership.hpp"
 #include "kinds/passthrough/give_back.hpp"
 #include "kinds/passthrough/kind.hpp"
 #include "kinds/passthrough/steps.hpp"
@@ -212,7 +213,7 @@ void add_notes(const Wish& wish, const PlanInput& input, std::vector<Note>& note
 
 Proposal Passthrough::plan_from(const PassthroughState& state, const PlanInput& input) const {
   Proposal proposal;
-  const auto* inventory = state.known();
+  const auto* inventory = gpus_or_none(*state.inventory);
   // The kind gpus says why nothing can be told.
   if (!state.running || inventory == nullptr) return proposal;
   const auto wishes = wishes_of(entries_, state, *inventory, input);

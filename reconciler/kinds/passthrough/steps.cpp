@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "kinds/gpu_facts.hpp"
+#include "kinds/gpu_ownership.hpp"
 #include "kinds/gpu_selection.hpp"
 #include "kinds/passthrough/kind.hpp"
 

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "kinds/gpu_ownership.hpp"
 #include "kinds/vm_binding/kind.hpp"
 
 namespace gpuhost {
@@ -40,7 +41,9 @@ struct Redefined {
 
   [[nodiscard]] bool is_so_in(const DomainXml& xml) const {
     const auto there = [&](const Device& device) { return find_device(xml, device) != nullptr; };
-    const auto managed = [&](const Device& device) { return there(device) && find_device(xml, device)->managed; };
+    const auto managed = [&](const Device& device) {
+      return there(device) && find_device(xml, device)->managed;
+    };
     const auto as_added = [&](const HostDevice& device) {
       return there(device.device) && managed(device.device) == device.managed;
     };
@@ -94,7 +97,7 @@ Result<void> detach(const Target& target, const StepAction& action, Host& host) 
 }  // namespace
 
 Result<bool> VmBinding::satisfied(const StepAction& action, const HostView& host) const {
-  if (action.verb == "forget") return true;
+  if (action.verb == forget_verb) return true;
   const Target target(action);
   const auto domain = host.domains.domain(target.connection, target.name);
   if (!domain) return std::unexpected(domain.error());

@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "base/text.hpp"
+#include "kinds/gpu_ownership.hpp"
 
 namespace gpuhost::vm_binding {
 
@@ -93,23 +93,11 @@ Step step_back(const OwnedField& field, const Guest& guest, const DeviceTable& t
     else
       step = state_back(guest, object, policy, std::move(start));
   }
-  if (!step) return forget_step(field, object);
-  step->gives_back = address(field.vm, field.field);
+  const auto at = address(field.vm, field.field);
+  if (!step) return forget_step(VmBinding::kind_name, at, object.applied);
+  step->gives_back = at;
   step->reason = ActionReason::removed_from_desired;
   return *std::move(step);
-}
-
-Step forget_step(const OwnedField& field, const Ownership::Object& object) {
-  const auto at = address(field.vm, field.field);
-  Step step;
-  step.action = {std::string(VmBinding::kind_name), "forget", at, Json::object()};
-  step.actions = {"release"};
-  step.title = fmt::format("leave {} as it is", at);
-  step.progress = fmt::format("leaving {}", at);
-  step.before = step.after = object.applied;
-  step.gives_back = at;
-  step.reason = ActionReason::removed_from_desired;
-  return step;
 }
 
 }  // namespace gpuhost::vm_binding

@@ -29,7 +29,5 @@ struct OwnedField {
 /// domain is somebody else's now. `start`: what starts the guest.
 [[nodiscard]] Step step_back(const OwnedField& field, const Guest& guest, const DeviceTable& table,
                              const Ownership::Object& object, const Policy& policy, Step start);
-/// Ends the ownership and changes nothing.
-[[nodiscard]] Step forget_step(const OwnedField& field, const Ownership::Object& object);
 
 }  // namespace gpuhost::vm_binding

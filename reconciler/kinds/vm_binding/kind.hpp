@@ -88,6 +88,8 @@ namespace vm_binding {
 
 /// "vm[NAME].FIELD", in plans and records.
 [[nodiscard]] std::string address(std::string_view vm, std::string_view field);
+/// "running" or "stopped".
+[[nodiscard]] std::string_view running_word(bool running);
 
 /// How the definition is changed; nothing in it: it stays as it is.
 struct Redefinition {
@@ -97,8 +99,8 @@ struct Redefinition {
   [[nodiscard]] bool empty() const { return remove.empty() && unmanage.empty() && add.empty(); }
 };
 
-[[nodiscard]] Step define_step(const Guest& guest, const Redefinition& change,
-                               const std::set<Device>& before, const std::set<Device>& after);
+[[nodiscard]] Step define_step(const Guest& guest, const Redefinition& change, const std::set<Device>& before,
+                               const std::set<Device>& after);
 [[nodiscard]] Step start_step(const Guest& guest);
 [[nodiscard]] Step stop_step(const Guest& guest, const Policy& policy);
 [[nodiscard]] Step autostart_step(const Guest& guest, bool on);

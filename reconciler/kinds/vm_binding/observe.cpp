@@ -3,8 +3,8 @@
 
 #include <fmt/format.h>
 
-#include "base/text.hpp"
 #include "kinds/gpu_facts.hpp"
+#include "kinds/gpu_ownership.hpp"
 #include "kinds/observed_json.hpp"
 #include "kinds/vm_binding/give_back.hpp"
 #include "kinds/vm_binding/kind.hpp"
@@ -108,7 +108,8 @@ VmBindingState VmBinding::look(const HostView& host) const {
 
 const Inventory& VmBindingState::gpus() const {
   static const Inventory none;
-  return *inventory ? **inventory : none;
+  const auto* known = gpus_or_none(*inventory);
+  return known ? *known : none;
 }
 
 const Guest* VmBindingState::find(const std::string& connection, const std::string& name) const {

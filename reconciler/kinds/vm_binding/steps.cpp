@@ -41,6 +41,10 @@ std::string address(std::string_view vm, std::string_view field) {
   return fmt::format("vm[{}].{}", vm, field);
 }
 
+std::string_view running_word(bool running) {
+  return running ? "running" : "stopped";
+}
+
 Step define_step(const Guest& guest, const Redefinition& change, const std::set<Device>& before,
                  const std::set<Device>& after) {
   const auto& name = guest.domain.name;

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "engine/kind.hpp"
+#include "host/files.hpp"
+#include "inventory/inventory.hpp"
+
+namespace gpuhost {
+
+/// Whether some document owns this field of some GPU.
+[[nodiscard]] bool is_owned_of_some_gpu(const FileReader& files, std::string_view field);
+
+/// The GPUs, or none where the host has no PCI bus; null: they cannot be told.
+[[nodiscard]] const Inventory* gpus_or_none(const Result<Inventory>& inventory);
+
+/// The action that only ends the ownership of an object; its goal is always reached.
+inline constexpr const char* forget_verb = "forget";
+
+/// Leaves an object that the document names no more as it is.
+[[nodiscard]] Step forget_step(std::string_view kind, const std::string& object, Json now);
+
+}  // namespace gpuhost

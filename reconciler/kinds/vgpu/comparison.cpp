@@ -1,0 +1,279 @@
+#include "kinds/vgpu/comparison.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "kinds/gpu_facts.hpp"
+#include "kinds/observed_json.hpp"
+#include "kinds/vgpu/rules.hpp"
+#include "kinds/vgpu/steps.hpp"
+
+namespace gpuhost {
+
+namespace {
+
+using Verdict = Finding::Verdict;
+
+std::string text_in(const Json& record, const char* key) {
+  if (!record.is_object()) return {};
+  const auto found = record.find(key);
+  return found != record.end() && found->is_string() ? found->get<std::string>() : std::string{};
+}
+
+/// Parameters that the document's last run set.
+VgpuParams recorded_params(const Ownership::Object* record) {
+  VgpuParams params;
+  if (record == nullptr || !record->applied.is_object() || !record->applied.contains("params")) return params;
+  for (const auto& [key, value] : record->applied["params"].items())
+    if (value.is_string()) params.emplace(key, value.get<std::string>());
+  return params;
+}
+
+/// Whether the record is of this GPU, and not of one that was in its place before.
+bool is_same_gpu(const Ownership::Object& record, const Gpu& gpu) {
+  return is_identity_of(text_in(record.applied, "gpu"), gpu);
+}
+
+std::string names_of(const std::vector<Holder>& holders) {
+  std::vector<std::string> names;
+  for (const auto& holder : holders) names.push_back(sentence_of(holder));
+  return join(names, ", ");
+}
+
+const std::vector<std::string>& domains_with(const VgpuState& state, const Uuid& uuid) {
+  static const std::vector<std::string> none;
+  const auto found = state.named_by.find(uuid);
+  return found != state.named_by.end() ? found->second : none;
+}
+
+/// What gpuhost did not make goes only while nobody has it.
+void mark_foreign(Step& step, const VgpuState& state, const MediatedDevice& vgpu) {
+  step.foreign = true;
+  const auto holders = state.holders(vgpu);
+  if (holders.empty()) return;
+  step.needs.clear();
+  step.blocked_by.push_back(
+      fmt::format("vGPU {} ({}), which gpuhost did not make, is in use by {}: end that first, or leave out "
+                  "'vgpus' of this GPU, so that others manage them",
+                  vgpu.uuid.to_string(), short_type(vgpu.type), names_of(holders)));
+}
+
+/// One GPU's list against what is there.
+class Comparison {
+ public:
+  Comparison(GpuCase& on, const PlanInput& input, const VgpuHomes& homes, Proposal& proposal)
+      : on_(on), input_(input), homes_(homes), proposal_(proposal) {}
+
+  void run() {
+    for (const auto& vgpu : on_.wanted) compare(vgpu);
+    for (const auto& vgpu : on_.gpu.mediated_devices) look_at_others(vgpu);
+    create_missing();
+    if (extra_.empty()) return;
+    Json wanted = Json::array();
+    for (const auto& vgpu : on_.wanted) wanted.push_back(vgpu.name);
+    Json there = wanted;
+    for (const auto& name : extra_) there.push_back(name);
+    proposal_.findings.push_back({.address = on_.address("vgpus"),
+                                  .verdict = Verdict::differs,
+                                  .desired = std::move(wanted),
+                                  .observed = std::move(there)});
+  }
+
+ private:
+  [[nodiscard]] const Ownership::Object* record_of_object(const Uuid& uuid) const {
+    return input_.owned.find(input_.document, vgpu_object(uuid));
+  }
+
+  Finding finding_for(const WantedVgpu& vgpu) const {
+    Json desired{{"type", short_type(vgpu.spec->type)}};
+    if (vgpu.function) desired["function"] = *vgpu.function;
+    if (!vgpu.spec->params.empty()) desired["params"] = vgpu.spec->params;
+    return {.address = on_.address(fmt::format("vgpu[{}]", vgpu.name)),
+            .desired = std::move(desired),
+            .object = vgpu_object(vgpu.uuid)};
+  }
+
+  void compare(const WantedVgpu& vgpu) {
+    auto finding = finding_for(vgpu);
+    const auto* there = on_.state.gpus()->find(vgpu.uuid);
+    if (there == nullptr)
+      compare_missing(vgpu, finding);
+    else if (there->type.empty())
+      make_unknown(finding, {ErrorKind::io, fmt::format("the type of mediated device {} cannot be read",
+                                                        vgpu.uuid.to_string())});
+    else
+      compare_present(vgpu, *there, finding);
+    proposal_.findings.push_back(std::move(finding));
+  }
+
+  static void make_unknown(Finding& finding, const Error& why) {
+    finding.verdict = Verdict::unknown;
+    finding.reason = why.message;
+    finding.permission = lacks_permission(why);
+  }
+
+  void compare_missing(const WantedVgpu& vgpu, Finding& finding) {
+    if (on_.supported.unknown) {
+      make_unknown(finding, *on_.supported.unknown);
+      return;
+    }
+    finding.verdict = Verdict::differs;
+    missing_.push_back(&vgpu);
+  }
+
+  void compare_present(const WantedVgpu& vgpu, const MediatedDevice& there, Finding& finding) {
+    const auto* function = on_.gpu.function_at(there.parent);
+    finding.observed = {{"type", short_type(there.type)}, {"parent", there.parent.to_string()}};
+    if (function != nullptr) finding.observed["function"] = function->index;
+    const bool here = on_.gpu.has(there.parent);
+    const bool in_place =
+        here && (!vgpu.function || (function != nullptr && function->index == *vgpu.function));
+    if (!in_place || !catalog::same_type(there.type, vgpu.spec->type)) {
+      finding.verdict = Verdict::differs;
+      replace(vgpu, there);
+      return;
+    }
+    kept_.push_back(&there);
+    compare_params(vgpu, there, finding);
+  }
+
+  void compare_params(const WantedVgpu& vgpu, const MediatedDevice& there, Finding& finding) {
+    const auto found = on_.state.params.find(vgpu.uuid);
+    if (found == on_.state.params.end()) return;
+    if (!found->second) {
+      make_unknown(finding, found->second.error());
+      return;
+    }
+    const auto& now = *found->second;
+    std::vector<std::string> dropped;
+    for (const auto& [key, value] : recorded_params(record_of_object(vgpu.uuid)))
+      if (!vgpu.spec->params.contains(key) && now.contains(key)) dropped.push_back(key);
+    finding.observed["params"] = now;
+    if (has_all(now, vgpu.spec->params) && dropped.empty()) return;
+    finding.verdict = Verdict::differs;
+    proposal_.steps.push_back(params_step(on_, vgpu, there, now, dropped));
+  }
+
+  /// It is of another type, or elsewhere: it goes, and is made anew.
+  void replace(const WantedVgpu& vgpu, const MediatedDevice& there) {
+    const auto* gpu = on_.state.gpus()->owner_of(vgpu.uuid);
+    auto step = remove_step({on_.selected.label, vgpu.name}, *gpu, there, domains_with(on_.state, vgpu.uuid));
+    step.explanation = "it is made anew, with the type and in the place that the document says";
+    const auto* record = record_of_object(vgpu.uuid);
+    if (record == nullptr || !is_same_gpu(*record, *gpu)) mark_foreign(step, on_.state, there);
+    proposal_.steps.push_back(std::move(step));
+    on_.removed.push_back(&there);
+    missing_.push_back(&vgpu);
+  }
+
+  /// What is on the GPU and not in its list.
+  void look_at_others(const MediatedDevice& vgpu) {
+    if (const auto home = homes_.find(vgpu.uuid); home != homes_.end() && home->second) {
+      if (*home->second != on_.gpu.address) on_.removed.push_back(&vgpu);  // its new home takes it away
+      return;
+    }
+    const auto id = vgpu.uuid.to_string();
+    const auto shown = fmt::format("{} ({})", id, short_type(vgpu.type));
+    const auto* record = record_of_object(vgpu.uuid);
+    extra_.push_back(record != nullptr && !text_in(record->applied, "name").empty()
+                         ? text_in(record->applied, "name")
+                         : shown);
+    if (const auto other = input_.owned.other_owner(input_.document, vgpu_object(vgpu.uuid));
+        other && !record) {
+      kept_.push_back(&vgpu);
+      proposal_.notes.push_back(
+          {Note::Severity::error, VgpuName{on_.selected.label, id}.address(),
+           fmt::format(
+               "vGPU {} belongs to document '{}', and this document's list, which is exhaustive, leaves "
+               "it out",
+               shown, *other),
+           "take 'vgpus' of this GPU out of one of the two documents"});
+      return;
+    }
+    const auto name = record != nullptr ? text_in(record->applied, "name") : std::string{};
+    auto step = remove_step({on_.selected.label, name.empty() ? id : name}, on_.gpu, vgpu,
+                            domains_with(on_.state, vgpu.uuid));
+    if (record != nullptr) {
+      step.gives_back = vgpu_object(vgpu.uuid);
+      step.reason = ActionReason::removed_from_desired;
+    }
+    if (record == nullptr || !is_same_gpu(*record, on_.gpu)) mark_foreign(step, on_.state, vgpu);
+    proposal_.steps.push_back(std::move(step));
+    on_.removed.push_back(&vgpu);
+  }
+
+  void create_missing() {
+    if (missing_.empty()) return;
+    const auto obstacles = obstacles_on(on_);
+    auto places = std::vector<Place>(missing_.size());
+    if (obstacles.empty()) places = places_for(on_, missing_, kept_, input_.owned.of(input_.document));
+    for (std::size_t i = 0; i < missing_.size(); ++i) {
+      const auto& vgpu = *missing_[i];
+      auto step = create_step(on_, vgpu, places[i]);
+      step.blocked_by = obstacles;
+      if (!places[i].problem.empty()) step.blocked_by.push_back(places[i].problem);
+      const auto position = static_cast<std::size_t>(&vgpu - on_.wanted.data());
+      std::ranges::move(obstacles_to(on_, vgpu, position), std::back_inserter(step.blocked_by));
+      proposal_.steps.push_back(std::move(step));
+    }
+  }
+
+  GpuCase& on_;
+  const PlanInput& input_;
+  const VgpuHomes& homes_;
+  Proposal& proposal_;
+  std::vector<const WantedVgpu*> missing_;
+  std::vector<const MediatedDevice*> kept_;
+  std::vector<std::string> extra_;  ///< there and not in the list, as findings name them
+};
+
+}  // namespace
+
+void compare_vgpus(GpuCase& on, const PlanInput& input, const VgpuHomes& homes, Proposal& proposal) {
+  Comparison(on, input, homes, proposal).run();
+}
+
+void give_back_vgpu(const VgpuState& state, const std::string& gpu, const Uuid& uuid,
+                    const Ownership::Object& record, Proposal& proposal) {
+  auto name = text_in(record.applied, "name");
+  if (name.empty()) name = uuid.to_string();
+  const auto* vgpu = state.gpus()->find(uuid);
+  if (vgpu == nullptr) {
+    const auto parent = text_in(record.applied, "parent");
+    proposal.steps.push_back(forget_step({parent.empty() ? "unknown" : parent, name}, uuid, "which is gone"));
+    return;
+  }
+  const auto& owner = *state.gpus()->owner_of(uuid);
+  if (!is_same_gpu(record, owner)) {
+    proposal.steps.push_back(forget_step({gpu, name}, uuid, "which is on another GPU than it was"));
+    proposal.notes.push_back(
+        {Note::Severity::warning, VgpuName{gpu, name}.address(),
+         fmt::format("vGPU {} is on a GPU that was not there when gpuhost made it, and is left as it is",
+                     uuid.to_string()),
+         "remove it by hand if nobody needs it"});
+    return;
+  }
+  auto step = remove_step({gpu, name}, owner, *vgpu, domains_with(state, uuid));
+  step.gives_back = vgpu_object(uuid);
+  step.reason = ActionReason::removed_from_desired;
+  proposal.steps.push_back(std::move(step));
+}
+
+void provide_emptiness(const Inventory& inventory, Proposal& proposal) {
+  std::map<std::string, Step*> removals;  // by UUID
+  for (auto& step : proposal.steps)
+    if (step.action.verb == "remove")
+      removals.emplace(step.action.arguments.at("uuid").get<std::string>(), &step);
+  for (const auto& gpu : inventory.gpus) {
+    const auto removal_of = [&](const MediatedDevice& vgpu) { return removals.find(vgpu.uuid.to_string()); };
+    if (!std::ranges::all_of(gpu.mediated_devices,
+                             [&](const auto& vgpu) { return removal_of(vgpu) != removals.end(); }))
+      continue;
+    for (const auto& vgpu : gpu.mediated_devices)
+      removal_of(vgpu)->second->provides.push_back(gpu_facts::without_vgpus(gpu.address));
+  }
+}
+
+}  // namespace gpuhost

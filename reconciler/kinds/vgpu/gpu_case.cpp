@@ -1,0 +1,31 @@
+#include "kinds/vgpu/gpu_case.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace gpuhost {
+
+std::string GpuCase::title() const {
+  const auto address = gpu.address.to_string();
+  std::string remark = board != nullptr ? std::string(board->product) : std::string{};
+  if (selected.label != address) remark += (remark.empty() ? "" : ", ") + address;
+  return remark.empty() ? "GPU " + selected.label : fmt::format("GPU {} ({})", selected.label, remark);
+}
+
+bool GpuCase::uses_functions() const {
+  if (supported.available.contains(gpu.address)) return false;
+  if (supported.framework != VgpuFramework::none) return true;
+  // Turing's boards have SR-IOV, and their vGPUs on the GPU itself all the same.
+  if (board != nullptr) return board->sriov;
+  return gpu.total_functions && *gpu.total_functions > 0;
+}
+
+bool GpuCase::is_yet_to_come() const {
+  if (supported.framework != VgpuFramework::none) return false;
+  const auto lacks_driver = [](const auto& function) { return function.driver != "nvidia"; };
+  return lacks_driver(gpu) ||
+         (uses_functions() && (gpu.functions.empty() || std::ranges::any_of(gpu.functions, lacks_driver)));
+}
+
+}  // namespace gpuhost

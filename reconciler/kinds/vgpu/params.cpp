@@ -1,0 +1,40 @@
+#include "kinds/vgpu/params.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+
+namespace gpuhost {
+
+std::string vgpu_params_path(const Uuid& vgpu) {
+  return fmt::format("/sys/bus/mdev/devices/{}/nvidia/vgpu_params", vgpu.to_string());
+}
+
+VgpuParams parse_vgpu_params(std::string_view text) {
+  VgpuParams params;
+  for (const auto part : split(trim(text), ',')) {
+    const auto equals = part.find('=');
+    if (equals == std::string_view::npos) continue;
+    params.insert_or_assign(std::string(trim(part.substr(0, equals))),
+                            std::string(trim(part.substr(equals + 1))));
+  }
+  return params;
+}
+
+std::string to_text(const VgpuParams& params) {
+  std::vector<std::string> parts;
+  for (const auto& [key, value] : params) parts.push_back(fmt::format("{}={}", key, value));
+  return parts.empty() ? " " : join(parts, ", ");
+}
+
+bool has_all(const VgpuParams& params, const VgpuParams& wanted) {
+  return std::ranges::all_of(wanted, [&](const auto& param) {
+    const auto found = params.find(param.first);
+    return found != params.end() && found->second == param.second;
+  });
+}
+
+}  // namespace gpuhost

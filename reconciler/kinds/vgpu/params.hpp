@@ -1,0 +1,22 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "base/uuid.hpp"
+
+namespace gpuhost {
+
+/// Parameters of a mediated vGPU, in /sys/bus/mdev/devices/UUID/nvidia/vgpu_params. Source: NVIDIA Virtual
+/// GPU Software User Guide, "Setting vGPU Plugin Parameters on a Linux with KVM Hypervisor": key=value pairs
+/// between commas, written as a whole while no guest has the vGPU; a space takes all away.
+using VgpuParams = std::map<std::string, std::string>;
+
+[[nodiscard]] std::string vgpu_params_path(const Uuid& vgpu);
+[[nodiscard]] VgpuParams parse_vgpu_params(std::string_view text);
+[[nodiscard]] std::string to_text(const VgpuParams& params);
+/// Whether `params` has all of `wanted`, with these values.
+[[nodiscard]] bool has_all(const VgpuParams& params, const VgpuParams& wanted);
+
+}  // namespace gpuhost

@@ -1,0 +1,187 @@
+#include "kinds/vgpu/rules.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+
+namespace gpuhost {
+
+namespace {
+
+using Reasons = std::vector<std::string>;
+
+/// Tesla M60 and M6 have a compute mode, in which they are 3D controllers and have no vGPUs. Source: NVIDIA
+/// gpumodeswitch User Guide (DU-07764-001), "Introduction".
+bool is_in_compute_mode(const GpuCase& on) {
+  constexpr std::uint32_t controller_3d = 0x0302;
+  return on.board != nullptr && (on.board->name == "M60" || on.board->name == "M6") &&
+         on.gpu.class_code >> 8 == controller_3d;
+}
+
+/// The driver has the GPU, with all its functions, and yet there is no vGPU to be had.
+std::string why_nothing_is_offered(const GpuCase& on) {
+  const auto title = on.title();
+  if (on.uses_functions() && on.gpu.total_functions.is_unknown())
+    return fmt::format("whether {} can have virtual functions cannot be told: {}", title,
+                       on.gpu.total_functions.reason());
+  if (on.uses_functions() && (on.gpu.total_functions.is_absent() || *on.gpu.total_functions == 0))
+    return fmt::format("{} makes vGPUs of virtual functions and offers none: turn on SR-IOV in the firmware",
+                       title);
+  if (on.is_yet_to_come()) return {};
+  if (on.state.has_manager && !*on.state.has_manager)
+    return fmt::format(
+        "NVIDIA's vGPU manager is not loaded (module nvidia_vgpu_vfio), so that {} offers no vGPU: install "
+        "the host driver of the vGPU software in place of the ordinary one",
+        title);
+  if (on.state.has_bus && !*on.state.has_bus)
+    return fmt::format(
+        "the vGPU manager has registered no GPU for vGPUs (no /sys/class/mdev_bus), {} among them: see the "
+        "log of nvidia-vgpud.service, and whether this release and product supports the board",
+        title);
+  return fmt::format(
+      "the vGPU manager offers no vGPU on {}: see the log of nvidia-vgpud.service, and whether this release "
+      "and product (vGPU or NVIDIA AI Enterprise) supports the board",
+      title);
+}
+
+/// GPUs of one board cannot be told from PCI; those of equal boards lie side by side in PCI order.
+const Gpu* other_gpu_of_board(const GpuCase& on) {
+  if (on.board == nullptr || on.board->gpus_per_board < 2) return nullptr;
+  std::vector<const Gpu*> equal;
+  for (const auto& gpu : on.state.gpus()->gpus)
+    if (gpu.pci_id() == on.gpu.pci_id()) equal.push_back(&gpu);
+  const auto at = static_cast<std::size_t>(std::ranges::find(equal, &on.gpu) - equal.begin());
+  const auto first = at - at % on.board->gpus_per_board;
+  const auto other = at == first ? first + 1 : first;
+  return other < equal.size() ? equal[other] : nullptr;
+}
+
+/// All time-sliced vGPUs of a GPU have framebuffers of one size. Source: NVIDIA Virtual GPU Software User
+/// Guide, "Valid Time-Sliced Virtual GPU Configurations on a Single GPU".
+std::string why_sizes_differ(const GpuCase& on) {
+  std::map<unsigned, std::string> types;  // by size
+  for (const auto& vgpu : on.wanted)
+    if (const auto type = on.type_of(vgpu); type && type->framebuffer_mb)
+      types.try_emplace(*type->framebuffer_mb, type->name);
+  if (types.size() < 2) return {};
+  Reasons sizes;
+  for (const auto& [size, type] : types) sizes.push_back(fmt::format("{} ({} MB)", type, size));
+  auto why =
+      fmt::format("all vGPUs of a GPU have one framebuffer size, and {} shall have {}: choose one size",
+                  on.title(), join(sizes, " and "));
+  if (const auto* other = other_gpu_of_board(on))
+    why += fmt::format(", or put one of them on {}, the other GPU of the board, which may have another",
+                       other->address.to_string());
+  return why;
+}
+
+/// Types that the user may have meant, and all with the same letter at the end.
+std::string why_unknown(const GpuCase& on, const WantedVgpu& vgpu) {
+  const auto name = short_type(vgpu.spec->type);
+  const auto all = type_names(on.supported, on.board);
+  auto why = fmt::format("{} has no vGPU type {}", on.title(), name);
+  if (const auto near = suggest(name, all)) why += fmt::format("; did you mean {}?", *near);
+  Reasons alike;
+  for (const auto& other : all)
+    if (other.back() == name.back()) alike.push_back(other);
+  return why + fmt::format("; it has {}", join(alike.empty() ? all : alike, ", "));
+}
+
+/// The type exists, and the driver does not offer it.
+std::string why_not_offered(const GpuCase& on, const KnownType& type) {
+  Reasons offered;
+  for (const auto& [id, other] : on.supported.types) offered.push_back(short_type(other.name));
+  return fmt::format(
+      "the driver does not offer {} on {}: it offers {}; C types need NVIDIA AI Enterprise, and newer types "
+      "a "
+      "newer release",
+      type.name, on.title(), offered.empty() ? "none" : join(offered, ", "));
+}
+
+/// How many more of a type the driver makes on the GPU; nothing: it does not say.
+std::optional<unsigned> available(const GpuCase& on, const std::string& id) {
+  std::optional<unsigned> sum;
+  for (const auto& [parent, types] : on.supported.available)
+    if (const auto found = types.find(id); found != types.end()) sum = sum.value_or(0) + found->second;
+  return sum;
+}
+
+}  // namespace
+
+Reasons obstacles_on(const GpuCase& on) {
+  Reasons reasons;
+  const auto add = [&](std::string reason) {
+    if (!reason.empty()) reasons.push_back(std::move(reason));
+  };
+  const auto title = on.title();
+  if (on.gpu.boot_display && *on.gpu.boot_display)
+    add(
+        fmt::format("the host's console is on {}, which can have no vGPU then: choose another GPU, or make "
+                    "another one the primary display in the firmware",
+                    title));
+  if (on.supported.framework == VgpuFramework::vendor_specific)
+    add(
+        fmt::format("the driver makes the vGPUs of {} by the vendor-specific VFIO framework, which is not "
+                    "supported by this version: leave out 'vgpus', and set functions: enabled for others to "
+                    "make them",
+                    title));
+  if (on.supported.framework == VgpuFramework::none) {
+    if (is_in_compute_mode(on))
+      add(
+          fmt::format("{} is in compute mode (PCI class 0302), and vGPUs need graphics mode: switch it with "
+                      "NVIDIA's gpumodeswitch, and reboot",
+                      title));
+    else
+      add(why_nothing_is_offered(on));
+  }
+  add(why_sizes_differ(on));
+  return reasons;
+}
+
+Reasons obstacles_to(const GpuCase& on, const WantedVgpu& vgpu, std::size_t position) {
+  const bool visible = on.supported.framework == VgpuFramework::mediated;
+  const auto type = on.type_of(vgpu);
+  if (!type) return visible || on.board != nullptr ? Reasons{why_unknown(on, vgpu)} : Reasons{};
+  if (type->needs_mig)
+    return {
+        fmt::format("{} needs a MIG instance, and MIG is not supported by this version: choose a "
+                    "time-sliced type",
+                    type->name)};
+  Reasons reasons;
+  if (type->max && position >= *type->max)
+    reasons.push_back(fmt::format("{} vGPUs are wanted on {}, and {} of {} fit: lower the count to {}",
+                                  on.wanted.size(), on.title(), *type->max, type->name, *type->max));
+  // What is removed first may be what stands in the way now.
+  if (!visible || !on.removed.empty() || !reasons.empty()) return reasons;
+  if (!type->id)
+    reasons.push_back(why_not_offered(on, *type));
+  else if (available(on, *type->id) == 0U)
+    reasons.push_back(
+        fmt::format("the driver offers {} on {} and makes none: MIG mode may be on, or another "
+                    "size may be in use there",
+                    type->name, on.title()));
+  return reasons;
+}
+
+std::vector<Note> unsupported_in(const GpuCase& on, const VgpuSpec& spec) {
+  std::vector<Note> notes;
+  const auto add = [&](std::string address, std::string_view what, std::string_view advice) {
+    notes.push_back({Note::Severity::error, std::move(address),
+                     fmt::format("{} not supported by this version", what), std::string(advice)});
+  };
+  if (spec.sizes && **spec.sizes == VgpuSpec::Sizes::mixed)
+    add(on.address("sizes"), "mixed sizes are", "set sizes: equal");
+  if (spec.scheduler) add(on.address("scheduler"), "schedulers are", "leave it out");
+  if (!spec.vgpus) return notes;
+  for (const auto& vgpus : **spec.vgpus) {
+    const auto address = on.address(fmt::format("vgpu[{}]", *vgpus.name));
+    if (vgpus.instance) add(address + ".instance", "vGPUs of MIG instances are", "choose a time-sliced type");
+    if (vgpus.placement) add(address + ".placement", "placements are", "leave it out");
+  }
+  return notes;
+}
+
+}  // namespace gpuhost
