@@ -172,7 +172,7 @@ class PlanText {
   void conditions() {
     if (plan_.conditions.empty()) return;
     heading("So it stays, also when all is done:");
-    for (const auto& one : plan_.conditions) line("  " + condition_text(one, style_));
+    for (const auto& one : plan_.conditions) line("  " + condition_text(one));
   }
 
   void notes() {
