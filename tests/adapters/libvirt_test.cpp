@@ -85,7 +85,7 @@ TEST_F(LibvirtTest, lists_what_is_defined_and_what_runs_in_order_of_name) {
   EXPECT_TRUE((*found)[1].running);
   EXPECT_TRUE((*found)[1].persistent);
   EXPECT_TRUE(contains((*found)[1].live, "<domain type='qemu' id='"));
-  EXPECT_FALSE(contains((*found)[1].definition, " id='"));
+  EXPECT_FALSE(contains((*found)[1].definition, "<domain type='qemu' id='"));
 }
 
 TEST_F(LibvirtTest, a_guest_that_does_not_answer_is_not_shut_down_in_time_and_can_be_destroyed) {
@@ -189,8 +189,12 @@ TEST_F(LibvirtTest, a_device_goes_with_the_guest_that_had_it) {
   define(definition("goes", {}, vda));
   start("goes");
   const auto begun = clock_.since_boot();
-  const std::jthread guest([] { virsh({"destroy", "goes"}); });
-  EXPECT_TRUE(libvirt_.detach(uri, "goes", vda, 100s));
+  const std::jthread guest([&] {
+    (void)host_.waiter.until([] { return false; }, 7s);  // libvirt itself waits for five
+    virsh({"destroy", "goes"});
+  });
+  const auto detached = libvirt_.detach(uri, "goes", vda, 100s);
+  EXPECT_TRUE(detached) << detached.error().message;
   EXPECT_LT(clock_.since_boot() - begun, 50s);
 }
 
