@@ -85,6 +85,7 @@ class PlanText {
     line(
         "  failure: what is staged holds from the next boot on, whoever causes it. Apply again after it to "
         "finish.");
+    line("  What is as desired now and does not outlive a boot is put back after it.");
   }
 
   [[nodiscard]] std::string sign(const Step& step) const {
