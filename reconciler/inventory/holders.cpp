@@ -37,14 +37,22 @@ struct Nodes {
   }
 };
 
-/// The service that a process belongs to; empty: none. Sessions of users and containers have slices of their
-/// own. Source: systemd.special(7), "system.slice".
+/// The service that a process belongs to; empty: none. Sessions of users have slices of their own, and what
+/// lies below a scope or a pod's folder are the units of a container, not of this host. Source:
+/// systemd.special(7), "system.slice".
 std::string unit_of(const std::string& cgroup) {
-  if (!cgroup.starts_with("/system.slice/")) return {};
-  std::string unit;
-  for (const auto part : split(cgroup, '/'))
-    if (part.ends_with(".service")) unit = part;
-  return unit;
+  if (!cgroup.starts_with("/system.slice/") || cgroup.contains("/kubepods")) return {};
+  for (const auto part : split(cgroup, '/')) {
+    if (part.ends_with(".service")) return std::string(part);
+    if (!part.empty() && !part.ends_with(".slice")) return {};
+  }
+  return {};
+}
+
+/// A node of /dev/nvidiaN, N a number: a GPU, whichever it is.
+bool is_gpu_node(std::string_view node) {
+  constexpr std::string_view prefix = "/dev/nvidia";
+  return node.starts_with(prefix) && parse_unsigned(node.substr(prefix.size()));
 }
 
 /// Whose the process is, where neither systemd nor the local libvirt keeps it. Sources: Proxmox VE starts
@@ -58,6 +66,9 @@ std::string remark_on(const std::string& cgroup) {
   }
   return cgroup.starts_with("/kubepods") ? "a pod of Kubernetes" : "";
 }
+
+/// Also of its processes for single guests; the kernel keeps 15 characters of a name.
+constexpr std::string_view vgpu_manager = "nvidia-vgpu-mgr";
 
 bool is_emulator(const std::string& program) {
   return program.starts_with("qemu") || program == "kvm";
@@ -107,9 +118,36 @@ class UsageReader {
     }
   }
 
+  /// /dev/vfio/devices/vfioN of IOMMUFD, by the device it stands for. Source: Linux
+  /// Documentation/driver-api/vfio.rst, "VFIO Device cdev".
+  void add_vfio_device(const std::string& name, Use& use) {
+    const auto link = host_.files.link_target("/sys/class/vfio-dev/" + name);  // …/DEVICE/vfio-dev/vfioN
+    const auto parts = split(link ? std::string_view(*link) : std::string_view{}, '/');
+    if (parts.size() < 3) return cannot_tell(link ? "no device is above it" : link.error().message, name);
+    const auto device = parts[parts.size() - 3];
+    if (const auto address = PciAddress::parse(device); address && inventory_.owner_of(*address))
+      use.functions.push_back(*address);
+    if (const auto uuid = Uuid::parse(device); uuid && inventory_.find(*uuid)) use.vgpus.push_back(*uuid);
+  }
+
+  void cannot_tell(const std::string& why, const std::string& node) {
+    if (!usage_.unknown_)
+      usage_.unknown_ = Error{ErrorKind::io, fmt::format("which device {} is cannot be told: {}", node, why)};
+  }
+
+  /// A GPU that NVIDIA's driver has without saying which node is its own may be any node.
+  [[nodiscard]] bool some_node_is_unknown() const {
+    return std::ranges::any_of(inventory_.gpus,
+                               [](const Gpu& gpu) { return gpu.driver == "nvidia" && !gpu.device_minor; });
+  }
+
   void add_process(const Process& process) {
+    constexpr std::string_view vfio_devices = "/dev/vfio/devices/";
     Use use{.holder = {.name = process.name, .pid = process.pid}};
     for (const auto& node : process.devices) {
+      if (node.starts_with(vfio_devices)) add_vfio_device(node.substr(vfio_devices.size()), use);
+      if (is_gpu_node(node) && !nodes_.functions.contains(node) && some_node_is_unknown())
+        cannot_tell("/proc/driver/nvidia/gpus has no 'Device Minor' for each GPU", node);
       if (const auto found = nodes_.functions.find(node); found != nodes_.functions.end())
         use.functions.insert(use.functions.end(), found->second.begin(), found->second.end());
       if (const auto found = nodes_.vgpus.find(node); found != nodes_.vgpus.end())
@@ -117,7 +155,10 @@ class UsageReader {
     }
     if (use.functions.empty() && use.vgpus.empty()) return;
     if (is_emulator(process.name) && is_known_guest(use, process.pid)) return;
-    if (auto unit = is_emulator(process.name) ? std::string{} : unit_of(process.cgroup); !unit.empty())
+    if (process.name == vgpu_manager && serves_known_guest(use)) return;
+    const bool is_guests =
+        is_emulator(process.name) || (process.name == vgpu_manager && some_guest_has_vgpus());
+    if (auto unit = is_guests ? std::string{} : unit_of(process.cgroup); !unit.empty())
       use.holder = {.type = Holder::Type::unit, .name = std::move(unit), .pid = process.pid};
     use.holder.remark = remark_on(process.cgroup);
     usage_.uses_.push_back(std::move(use));
@@ -131,6 +172,21 @@ class UsageReader {
       return true;
     }
     return false;
+  }
+
+  /// The vGPU manager's process for a guest ends with the guest.
+  [[nodiscard]] bool serves_known_guest(const Use& use) const {
+    return std::ranges::any_of(usage_.uses_, [&](const Use& other) {
+      return std::ranges::any_of(other.vgpus, [&](const Uuid& uuid) {
+        const auto* gpu = inventory_.owner_of(uuid);
+        return std::ranges::any_of(use.functions, [&](const PciAddress& at) { return gpu->has(at); });
+      });
+    });
+  }
+
+  /// Stopping the manager would hit the guests of all GPUs.
+  [[nodiscard]] bool some_guest_has_vgpus() const {
+    return std::ranges::any_of(usage_.uses_, [](const Use& use) { return !use.vgpus.empty(); });
   }
 
   const Inventory& inventory_;
@@ -195,6 +251,16 @@ std::vector<Holder> Usage::of(const VirtualFunction& function) const {
     bool operator()(const Uuid&) const { return false; }
   };
   return having(Same{function.address});
+}
+
+Result<void> check_unused(const Gpu& gpu, const HostView& host) {
+  const auto usage = usage_of(host);
+  if (const auto holders = usage->of(gpu); !holders.empty())
+    return fail(ErrorKind::busy,
+                fmt::format("GPU {} has come into use by {}", gpu.address.to_string(), holders.front().name),
+                "plan again");
+  if (usage->unknown()) return std::unexpected(*usage->unknown());
+  return {};
 }
 
 std::vector<std::string> Usage::units() const {

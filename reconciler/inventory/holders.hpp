@@ -61,6 +61,9 @@ class Usage {
 /// Reads it, once in a look; nothing is read on a host without GPUs.
 [[nodiscard]] std::shared_ptr<const Usage> usage_of(const HostView& host);
 
+/// Nobody has the GPU now; busy: somebody does, and who. For the moment before it is changed.
+[[nodiscard]] Result<void> check_unused(const Gpu& gpu, const HostView& host);
+
 /// Domains of a connection, read once in a look for each connection.
 [[nodiscard]] std::shared_ptr<const Result<std::vector<Domain>>> domains_of(const HostView& host,
                                                                             const std::string& connection);

@@ -62,9 +62,9 @@ Result<std::vector<KnownGpu>> load(const FileReader& files) {
 std::vector<KnownGpu> updated(const Inventory& seen) {
   auto known = seen.known;
   for (const auto& gpu : seen.gpus) {
-    if (!gpu.uuid) continue;  // a GPU is on record by what tells it from its equals
-    std::erase_if(
-        known, [&](const KnownGpu& other) { return other.address == gpu.address || other.uuid == gpu.uuid; });
+    std::erase_if(known, [&](const KnownGpu& other) {
+      return other.address == gpu.address || (gpu.uuid && other.uuid == gpu.uuid);
+    });
     known.push_back({gpu.address, gpu.pci_id(), gpu.uuid, gpu.serial});
   }
   std::ranges::sort(known, {}, &KnownGpu::address);

@@ -76,6 +76,46 @@ TEST(Holders, AProcessOfASessionOrAContainerBelongsToNoUnit) {
   EXPECT_EQ(holders[1].pid, 11);
 }
 
+TEST(Holders, TheUnitOfAContainerIsNotThatOfTheHost) {
+  auto host = host_with_vgpu();
+  host.device_holders = {
+      {10, "nvidia-persiste", "/system.slice/docker-01.scope/system.slice/x.service", {"/dev/nvidia0"}},
+      {11, "python3", "/system.slice/containerd.service/kubepods-pod1", {"/dev/nvidia0"}}};
+  EXPECT_EQ(holders_of_gpu(host).size(), 2U);
+  for (const auto& holder : holders_of_gpu(host))
+    EXPECT_EQ(holder.type, Holder::Type::process) << holder.name;
+}
+
+TEST(Holders, ANodeThatMayBeAnyGpuMakesUseUnknown) {
+  auto host = host_with_vgpu();
+  host.files.erase("/proc/driver/nvidia/gpus/" + gpu_address + "/information");
+  EXPECT_FALSE(usage_of(host.view())->unknown());
+  host.device_holders = {{10, "python3", "/", {"/dev/nvidia3"}}};
+  ASSERT_TRUE(usage_of(host.view())->unknown());
+  EXPECT_THAT(usage_of(host.view())->unknown()->message, ::testing::HasSubstr("/dev/nvidia3"));
+}
+
+TEST(Holders, DevicesOfIommufdAreFoundByTheirLink) {
+  auto host = host_with_vgpu();
+  host.device_holders = {{10, "virtiofsd", "/", {"/dev/vfio/devices/vfio7"}}};
+  EXPECT_TRUE(usage_of(host.view())->unknown());
+  host.links["/sys/class/vfio-dev/vfio7"] = "../../devices/pci0000:40/0000:41:00.4/vfio-dev/vfio7";
+  EXPECT_FALSE(usage_of(host.view())->unknown());
+  EXPECT_THAT(names(holders_of_gpu(host)), ElementsAre("virtiofsd"));
+  host.links["/sys/class/vfio-dev/vfio7"] =
+      "../../devices/pci0000:40/0000:41:00.4/" + vgpu_uuid + "/vfio-dev/vfio7";
+  EXPECT_THAT(holders_of_gpu(host).at(0).devices, ElementsAre(*Uuid::parse(vgpu_uuid)));
+}
+
+TEST(Holders, TheManagersProcessGoesWithTheGuestItServes) {
+  auto host = host_with_vgpu();
+  const std::string cgroup = "/system.slice/nvidia-vgpu-mgr.service";
+  host.device_holders = {{10, "nvidia-vgpu-mgr", cgroup, {"/dev/nvidia0"}}};
+  EXPECT_THAT(names(holders_of_gpu(host)), ElementsAre("nvidia-vgpu-mgr.service"));
+  host.guests = {{"train", running("train", mdev_device)}};
+  EXPECT_THAT(names(holders_of_gpu(host)), ElementsAre("train"));
+}
+
 TEST(Holders, TheControlNodeAloneHoldsNoGpu) {
   auto host = host_with_vgpu();
   host.device_holders = {{10, "nvidia-vgpu-mgr", "/system.slice/nvidia-vgpu-mgr.service", {"/dev/nvidiactl"}},

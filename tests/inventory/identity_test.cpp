@@ -48,10 +48,13 @@ TEST(IdentityRecord, NoFileIsNoKnowledgeAndADamagedOneAnError) {
   EXPECT_EQ(identity_record::load(host).error().kind, ErrorKind::stale);
 }
 
-TEST(IdentityRecord, OneThatIsAbsentStaysOneThatIsNamelessIsNotAdded) {
+/// So that those beside it keep their numbers when it is gone one day.
+TEST(IdentityRecord, OneThatIsAbsentStaysAndOneWithoutUuidIsAddedToo) {
   const Inventory seen{.gpus = {gpu("0000:61:00.0", std::nullopt)},
                        .known = {known("0000:41:00.0", "GPU-a")}};
-  EXPECT_EQ(identity_record::updated(seen), seen.known);
+  EXPECT_EQ(identity_record::updated(seen),
+            (std::vector<KnownGpu>{seen.known[0],
+                                   {*PciAddress::parse("0000:61:00.0"), "10de:20f1/10de:145f", {}, {}}}));
 }
 
 TEST(IdentityRecord, ABoardThatMovedOrWasSwappedHasOneEntry) {

@@ -156,7 +156,7 @@ TEST(Passthrough, OfTheBootDisplayIsRefused) {
   EXPECT_THAT(other.notes, IsEmpty());
 }
 
-TEST(Passthrough, WhereTheKernelDoesNotTellOfTheDisplayOnlyAVgaControllerWarns) {
+TEST(Passthrough, WhereTheKernelDoesNotTellOfTheDisplayAVgaControllerWarnsAndWhatCannotBeReadBlocks) {
   Desk desk;
   EXPECT_THAT(desk.proposal(passthrough).notes, IsEmpty()) << "a 3D controller has no console";
   desk.host.files[desk.at("class")] = "0x030000\n";
@@ -165,7 +165,7 @@ TEST(Passthrough, WhereTheKernelDoesNotTellOfTheDisplayOnlyAVgaControllerWarns) 
   ASSERT_EQ(absent.notes.size(), 1U);
   EXPECT_EQ(absent.notes[0].severity, Note::Severity::warning);
   desk.host.errors[desk.at("boot_vga")] = {ErrorKind::denied, "no permission"};
-  EXPECT_THAT(desk.proposal(passthrough).notes.at(0).message, HasSubstr("no permission"));
+  EXPECT_THAT(blocks(desk.proposal(passthrough)), ElementsAre(HasSubstr("cannot be told: no permission")));
 }
 
 TEST(Passthrough, NeighboursOfAnotherBoardBlockByName) {

@@ -68,6 +68,23 @@ TEST(VmBindingBrackets, AGuestWhoseDeviceWouldBeGoneIsNotStopped) {
   EXPECT_THAT(plan.steps.back().step.blocked_by, ElementsAre(HasSubstr("\"take it\" ends that vgpu/")));
 }
 
+/// libvirt would take a managed device back when the guest starts, and the two would fight over it.
+TEST(VmBindingBrackets, NorIsAGuestWhoseManagedDeviceIsTakenForTheHost) {
+  auto managed = gpu_element;
+  managed.replace(managed.find("managed='no'"), 12, "managed='yes'");
+  const auto host = host_with(on("train", managed + vgpu_element));
+  const auto plan = plan_with(taking({gpu_facts::bound(gpu, "vfio-pci")}), make_vm_binding({}, {}), host);
+  EXPECT_THAT(plan.steps.back().step.blocked_by, ElementsAre(HasSubstr("bound to vfio-pci")));
+}
+
+TEST(VmBindingBrackets, AGuestWithHostDevicesIsNotSaved) {
+  const auto host = host_with(on("train", vgpu_element));
+  const auto plan = plan_with(taking(), make_vm_binding({}, {}), host,
+                              {.disruption = Disruption::stop_guests,
+                               .guest_stop_method = Policy::StopMethod::managed_save});
+  EXPECT_THAT(plan.steps.front().step.blocked_by, ElementsAre(HasSubstr("guestStop.method: shutdown")));
+}
+
 TEST(VmBindingBrackets, UnlessItsNewDefinitionDoesWithoutIt) {
   const auto host = host_with(on("train", vgpu_element));
   const auto plan =

@@ -16,6 +16,7 @@ constexpr std::chrono::seconds tool_limit{120};
 constexpr std::chrono::seconds settle_limit{60};
 /// The tool gives up at once while any process has the driver open for a moment; trying again is the cure.
 constexpr unsigned most_tries = 5;
+constexpr std::chrono::seconds pause_between_tries{1};
 constexpr std::string_view lock_is_taken = "Cannot obtain unbindLock";
 constexpr std::size_t most_lacks_shown = 3;
 
@@ -32,15 +33,33 @@ Result<Gpu> gpu_of(const StepAction& action, const HostView& host) {
   return *gpu;
 }
 
-Result<void> run_tool(const char* option, const Gpu& gpu, CommandRunner& commands) {
+/// Both ways take the functions that are there, and what is on them.
+Result<void> check_without_vgpus(const Gpu& gpu, const HostView& host) {
+  const auto busy = [&](std::string what) {
+    return fail(ErrorKind::busy, fmt::format("GPU {} has {}", gpu.address.to_string(), what), "plan again");
+  };
+  if (!gpu.mediated_devices.empty()) return busy("the vGPU " + gpu.mediated_devices.front().uuid.to_string());
+  for (const auto& function : gpu.functions) {
+    const auto type = host.files.read(
+        fmt::format("/sys/bus/pci/devices/{}/nvidia/current_vgpu_type", function.address.to_string()));
+    if (type && trim(*type) != "0") return busy("a vGPU on " + function.address.to_string());
+  }
+  return check_unused(gpu, host);
+}
+
+/// Another client of the driver holds its lock for a moment at a time: a pause between tries lets it finish.
+Result<void> run_tool(const char* option, const Gpu& gpu, Host& host) {
   const Command command{{sriov_manage, option, gpu.address.to_string()}, tool_limit};
   const auto shown = join(command.argv, " ");
   for (unsigned tries = 1;; ++tries) {
-    auto result = commands.run(command);
+    auto result = host.commands.run(command);
     if (!result)
       return std::unexpected(std::move(result).error().within(fmt::format("cannot run '{}'", shown)));
     const bool locked = result->output.contains(lock_is_taken);
-    if (locked && tries < most_tries) continue;
+    if (locked && tries < most_tries) {
+      host.waiter.until([] { return false; }, pause_between_tries);
+      continue;
+    }
     if (result->exit_code == 0 && !locked) return {};
     const auto output = lines(trim(result->output));
     return fail(locked ? ErrorKind::busy : ErrorKind::io,
@@ -53,7 +72,7 @@ Result<void> run_tool(const char* option, const Gpu& gpu, CommandRunner& command
 }
 
 Result<void> disable(const StepAction& action, const Gpu& gpu, Host& host) {
-  if (auto ran = run_tool("-d", gpu, host.commands); !ran) return ran;
+  if (auto ran = run_tool("-d", gpu, host); !ran) return ran;
   const bool gone = host.waiter.until(
       [&] {
         const auto now = gpu_of(action, host.view);
@@ -84,7 +103,7 @@ Result<void> enable(const StepAction& action, const Gpu& gpu, Host& host) {
   // The kernel takes no number of functions while it has another one.
   if (!gpu.functions.empty())
     if (auto cleared = disable(action, gpu, host); !cleared) return cleared;
-  if (auto ran = run_tool("-e", gpu, host.commands); !ran) return ran;
+  if (auto ran = run_tool("-e", gpu, host); !ran) return ran;
   // The tool has been seen to end with 0 although functions were missing: what is there is what counts.
   std::vector<std::string> lacks;
   const auto complete = [&] {
@@ -110,9 +129,11 @@ Result<bool> Functions::satisfied(const StepAction& action, const HostView& host
 Result<void> Functions::run(const StepAction& action, Host& host) const {
   const auto gpu = gpu_of(action, host.view);
   if (!gpu) return std::unexpected(gpu.error());
+  if (action.verb != "enable" && action.verb != "disable")
+    return fail(ErrorKind::unsupported, fmt::format("no step '{}' for {}", action.verb, action.address));
+  if (auto unused = check_without_vgpus(*gpu, host.view); !unused) return unused;
   if (action.verb == "enable") return enable(action, *gpu, host);
-  if (action.verb == "disable") return disable(action, *gpu, host);
-  return fail(ErrorKind::unsupported, fmt::format("no step '{}' for {}", action.verb, action.address));
+  return disable(action, *gpu, host);
 }
 
 }  // namespace gpuhost

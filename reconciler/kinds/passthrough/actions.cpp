@@ -106,19 +106,13 @@ Result<void> bring_to(const Binding& goal, Host& host) {
 
 /// Unbinding what is in use blocks for ever, without a way to end it; somebody may have come since it was
 /// planned.
-Result<void> check_unused(const std::vector<Binding>& goals, const HostView& host) {
+Result<void> check_goals_unused(const std::vector<Binding>& goals, const HostView& host) {
   const auto inventory = inventory_of(host);
   if (!*inventory) return std::unexpected(inventory->error());
-  const auto usage = usage_of(host);
   for (const auto& goal : goals) {
     const auto* gpu = (**inventory).owner_of(goal.address);
     if (gpu == nullptr) continue;
-    if (usage->unknown()) return std::unexpected(*usage->unknown());
-    if (const auto holders = usage->of(*gpu); !holders.empty())
-      return fail(
-          ErrorKind::busy,
-          fmt::format("GPU {} has come into use by {}", gpu->address.to_string(), holders.front().name),
-          "plan again");
+    if (auto unused = check_unused(*gpu, host); !unused) return unused;
     if (const auto pid = sound_user(host.files, goal.address))
       return fail(ErrorKind::busy,
                   fmt::format("sound function {} has come into use by the process with pid {}",
@@ -147,7 +141,7 @@ Result<void> Passthrough::run(const StepAction& action, Host& host) const {
     return fail(ErrorKind::unsupported, fmt::format("no step '{}' for {}", action.verb, action.address));
   const auto goals = goals_of(action);
   if (!goals) return std::unexpected(goals.error());
-  if (auto unused = check_unused(*goals, host.view); !unused) return unused;
+  if (auto unused = check_goals_unused(*goals, host.view); !unused) return unused;
   for (const auto& goal : *goals)
     if (auto bound = bring_to(goal, host); !bound) return bound;
   return {};

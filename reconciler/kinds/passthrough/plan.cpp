@@ -112,6 +112,9 @@ std::vector<std::string> obstacles_to_passthrough(const Wish& wish, const Passth
         "GPU {} is the host's boot display, which a guest cannot be given: make another GPU the primary "
         "display in the firmware, or give the guest another GPU",
         address));
+  if (gpu.boot_display.is_unknown())
+    reasons.push_back(fmt::format("whether the host's console is on GPU {} cannot be told: {}", address,
+                                  gpu.boot_display.reason()));
   if (!gpu.iommu_group && state.iommu_active && *state.iommu_active)
     reasons.push_back(fmt::format(
         "the IOMMU is active and has no group for GPU {}: move it to a slot that the IOMMU covers, "
@@ -192,11 +195,11 @@ Step step_for(const Wish& wish, const PassthroughState& state, const Inventory& 
 void add_notes(const Wish& wish, const PlanInput& input, std::vector<Note>& notes) {
   const auto& gpu = wish.gpu();
   const auto address = gpu_address(wish.selected, Passthrough::field);
-  if (wish.gives_away() && !gpu.boot_display && gpu.class_code >> 8 != controller_3d)
+  if (wish.gives_away() && gpu.boot_display.is_absent() && gpu.class_code >> 8 != controller_3d)
     notes.push_back(
         {Note::Severity::warning, address,
-         fmt::format("whether the host's console is on GPU {} cannot be told: {}", gpu.address.to_string(),
-                     gpu.boot_display.is_unknown() ? gpu.boot_display.reason() : "the kernel does not say"),
+         fmt::format("whether the host's console is on GPU {} cannot be told: the kernel does not say",
+                     gpu.address.to_string()),
          "make sure that another GPU is the primary display in the firmware"});
   const bool ours = input.owned.find(input.document, gpu_object(gpu, Passthrough::field)) != nullptr;
   if (!wish.gives_away() && gpu.driver == vfio_driver && gpu.driver_override.empty() && !ours)

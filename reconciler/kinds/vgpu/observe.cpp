@@ -29,6 +29,8 @@ class Look {
     if (entries_.empty())
       for (const auto& gpu : state_.gpus()->gpus) read_types(gpu, [](std::string_view) { return true; });
     for (const auto& entry : entries_) look_at(entry);
+    // Of the others only whether they have vGPUs, which other kinds ask.
+    for (const auto& gpu : state_.gpus()->gpus) read_types(gpu, [](std::string_view) { return false; });
     state_.mdevctl_starts = read_mdevctl_starts(host_.files, [&](const PciAddress& parent) {
       const auto* gpu = state_.gpus()->owner_of(parent);
       return gpu != nullptr && listed_.contains(gpu->address);

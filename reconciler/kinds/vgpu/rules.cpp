@@ -122,6 +122,9 @@ Reasons obstacles_on(const GpuCase& on) {
         fmt::format("the host's console is on {}, which can have no vGPU then: choose another GPU, or make "
                     "another one the primary display in the firmware",
                     title));
+  if (on.gpu.boot_display.is_unknown())
+    add(fmt::format("whether the host's console is on {} cannot be told: {}", title,
+                    on.gpu.boot_display.reason()));
   if (on.supported.framework == VgpuFramework::vendor_specific)
     add(
         fmt::format("the driver makes the vGPUs of {} by the vendor-specific VFIO framework, which is not "

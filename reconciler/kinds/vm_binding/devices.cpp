@@ -158,7 +158,8 @@ std::optional<Fact> DeviceTable::needed_by(const Device& device, bool managed) c
   const auto& address = std::get<PciAddress>(device);
   const auto* gpu = inventory_.owner_of(address);
   if (gpu->function_at(address) != nullptr) return gpu_facts::functions_enabled(gpu->address);
-  if (managed) return std::nullopt;
+  // libvirt binds a managed device by itself, and would take it back from whoever else has it by then.
+  if (managed && gpu->driver != "vfio-pci") return std::nullopt;
   return gpu_facts::bound(gpu->address, "vfio-pci");
 }
 

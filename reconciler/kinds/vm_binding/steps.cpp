@@ -84,6 +84,12 @@ Step stop_step(const Guest& guest, const Policy& policy) {
   step.action.arguments["then"] =
       policy.guest_stop_then == Policy::AfterTimeout::destroy ? "destroy" : "refuse";
   step.provides = {gpu_facts::stopped(name)};
+  if (policy.guest_stop_method == Policy::StopMethod::managed_save && guest.live &&
+      !guest.live->host_devices.empty())
+    step.blocked_by.push_back(
+        fmt::format("VM {} has host devices, with which libvirt saves no guest: set policy.guestStop.method: "
+                    "shutdown",
+                    name));
   step.disruption = Disruption::stop_guests;
   step.reversible = policy.guest_stop_method == Policy::StopMethod::managed_save ? Reversible::exact
                                                                                  : Reversible::best_effort;
