@@ -30,6 +30,10 @@ std::string_view to_string(Finding::Verdict verdict) {
   std::unreachable();
 }
 
+std::string_view to_string(Condition::Type type) {
+  return type == Condition::Type::degraded ? "Degraded" : "PendingGuestRestart";
+}
+
 std::optional<Truth> Kind::holds(const Fact&, const Observation&) const {
   return std::nullopt;
 }

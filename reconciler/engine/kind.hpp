@@ -66,6 +66,9 @@ struct Condition {
   std::string message;
 };
 
+/// "Degraded", "PendingGuestRestart": the names that `status` has for them.
+[[nodiscard]] std::string_view to_string(Condition::Type type);
+
 /// What one kind says about one round.
 struct Proposal {
   std::vector<Step> steps;

@@ -132,21 +132,24 @@ class Document {
   std::unique_ptr<pugi::xml_document> tree_;
 };
 
+/// The namespace of an element, by the nearest declaration of its prefix.
+std::string_view namespace_of(const pugi::xml_node& element) {
+  const std::string_view name = element.name();
+  const auto colon = name.find(':');
+  const auto declaration =
+      colon == std::string_view::npos ? std::string("xmlns") : fmt::format("xmlns:{}", name.substr(0, colon));
+  for (auto node = element; node; node = node.parent())
+    if (const auto declared = node.attribute(declaration.c_str())) return declared.value();
+  return {};
+}
+
 /// Sources: nova/virt/libvirt/config.py (NOVA_NS); kubevirt.io/kubevirt, pkg/virt-launcher/virtwrap/api (the
 /// metadata element `kubevirt` in the namespace http://kubevirt.io).
 DomainKeeper keeper_of(const pugi::xml_node& domain) {
-  constexpr std::string_view nova = "http://openstack.org/xmlns/libvirt/nova/";
-  constexpr std::string_view kubevirt = "http://kubevirt.io";
-  const auto metadata = domain.child("metadata");
-  const auto names = [](const pugi::xml_node& node, std::string_view space) {
-    return std::ranges::any_of(node.attributes(), [&](const pugi::xml_attribute& attribute) {
-      return std::string_view(attribute.name()).starts_with("xmlns") &&
-             std::string_view(attribute.value()).starts_with(space);
-    });
-  };
-  for (const auto& element : metadata.children()) {
-    if (names(element, nova)) return DomainKeeper::nova;
-    if (names(element, kubevirt)) return DomainKeeper::kubevirt;
+  for (const auto& element : domain.child("metadata").children()) {
+    const auto space = namespace_of(element);
+    if (space.starts_with("http://openstack.org/xmlns/libvirt/nova/")) return DomainKeeper::nova;
+    if (space.starts_with("http://kubevirt.io")) return DomainKeeper::kubevirt;
   }
   return DomainKeeper::none;
 }
@@ -168,30 +171,43 @@ Range with_indentation(std::string_view xml, Range range) {
   return range;
 }
 
-/// managed='yes' as managed='no', in the quotes that are there.
-Edit unmanaged(std::string_view xml, Range element) {
-  const auto tag = xml.substr(element.begin, end_of_tag(xml, element.begin) - element.begin);
-  const auto name = tag.find("managed");
-  const auto value = tag.find("yes", name);
-  return {{element.begin + value, element.begin + value + 3}, "no"};
+/// What is between the quotes of an attribute of the element. The text has been parsed before, so that each
+/// attribute is a name, an equals sign and a quoted value.
+std::optional<Range> value_of(std::string_view xml, Range element, std::string_view attribute) {
+  constexpr std::string_view blanks = " \t\r\n";
+  const auto tag = xml.substr(0, end_of_tag(xml, element.begin));
+  auto at = tag.find_first_of(" \t\r\n/>", element.begin);
+  while (true) {
+    at = tag.find_first_not_of(blanks, at);
+    const auto quote = tag.find_first_of("'\"", at);
+    if (quote == std::string_view::npos) return std::nullopt;
+    const auto name = tag.substr(at, tag.find_first_of(" \t\r\n=", at) - at);
+    const auto end = tag.find(tag[quote], quote + 1);
+    if (name == attribute) return Range{quote + 1, end};
+    at = end + 1;
+  }
 }
 
-/// Where new devices go: before </devices>, indented as libvirt does.
-Edit addition(const Document& document, const std::vector<std::string>& added) {
+/// What makes `inner` the last thing in the element; one that is empty is opened for it, and its end tag
+/// stands behind `indentation`.
+Edit at_end_of(const Document& document, const pugi::xml_node& element, std::string inner,
+               std::string_view indentation) {
   const auto xml = document.text();
-  std::string elements;
-  for (const auto& element : added) elements += "\n    " + element;
-  const auto devices = document.root().child("devices");
-  if (!devices) {
-    const auto end = xml.rfind("</domain");
-    return {{end, end}, fmt::format("  <devices>{}\n  </devices>\n", elements)};
-  }
-  const auto range = document.range_of(devices);
+  const auto range = document.range_of(element);
   if (xml.substr(range.begin, range.end - range.begin).ends_with("/>"))
-    return {{range.end - 2, range.end}, fmt::format(">{}\n  </devices>", elements)};
+    return {{range.end - 2, range.end}, fmt::format(">{}\n{}</{}>", inner, indentation, element.name())};
   const auto closing = xml.rfind("</", range.end - 1);
   const auto last = xml.find_last_not_of(" \t\r\n", closing - 1) + 1;
-  return {{last, last}, std::move(elements)};
+  return {{last, last}, std::move(inner)};
+}
+
+/// Where new devices go: behind the others, indented as libvirt does.
+Edit addition(const Document& document, const std::vector<std::string>& added) {
+  std::string elements;
+  for (const auto& element : added) elements += "\n    " + element;
+  if (const auto devices = document.root().child("devices"))
+    return at_end_of(document, devices, std::move(elements), "  ");
+  return at_end_of(document, document.root(), fmt::format("\n  <devices>{}\n  </devices>", elements), "");
 }
 
 }  // namespace
@@ -227,8 +243,9 @@ Result<std::string> with_host_devices(std::string_view xml, const std::vector<De
     const auto range = document->range_of(hostdev);
     if (names(removed, *device))
       edits.push_back({with_indentation(xml, range), {}});
-    else if (names(unmanaged_devices, *device) && is_managed(hostdev))
-      edits.push_back(unmanaged(xml, range));
+    else if (const auto value = value_of(xml, range, "managed");
+             value && names(unmanaged_devices, *device) && is_managed(hostdev))
+      edits.push_back({*value, "no"});
   }
   if (!added.empty()) edits.push_back(addition(*document, added));
   std::string changed;

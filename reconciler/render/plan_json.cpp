@@ -116,6 +116,14 @@ Json drift_json(const Plan& plan) {
   return drift;
 }
 
+Json conditions_json(const Plan& plan) {
+  Json conditions = Json::array();
+  for (const auto& one : plan.conditions)
+    conditions.push_back(
+        {{"type", to_string(one.type)}, {"address", one.address}, {"message", one.message}});
+  return conditions;
+}
+
 Json plan_json(const Plan& plan) {
   Json changes = Json::array();
   for (const auto& planned : plan.steps) changes.push_back(change_json(plan, planned));
@@ -137,6 +145,7 @@ Json plan_json(const Plan& plan) {
             {"pending", std::move(pending)},
             {"drift", drift_json(plan)},
             {"unmanaged", std::move(unmanaged)},
+            {"conditions", conditions_json(plan)},
             {"diagnostics", diagnostics_json(plan)}};
   json["plan_id"] = sha256(json_line(json));
   return json;

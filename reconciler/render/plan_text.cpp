@@ -29,6 +29,7 @@ class PlanText {
     drift();
     pending();
     unknown();
+    conditions();
     notes();
     unmanaged();
     last_line();
@@ -166,6 +167,12 @@ class PlanText {
     for (const auto* finding : findings)
       line(fmt::format("  {}: {}", escape_for_terminal(finding->address),
                        escape_for_terminal(finding->reason)));
+  }
+
+  void conditions() {
+    if (plan_.conditions.empty()) return;
+    heading("So it stays, also when all is done:");
+    for (const auto& one : plan_.conditions) line("  " + condition_text(one, style_));
   }
 
   void notes() {

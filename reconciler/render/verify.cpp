@@ -80,6 +80,7 @@ Json verify_json(const Plan& plan) {
             {"pending_reboot", counts.pending_reboot},
             {"unknown", counts.unknown}}},
           {"findings", std::move(findings)},
+          {"conditions", conditions_json(plan)},
           {"drift", drift_json(plan)}};
 }
 
@@ -92,6 +93,8 @@ std::string verify_text(const Plan& plan, const Style& style) {
   for (const auto& item : plan.drift)
     text += fmt::format("  {}: was set to {}, is {}\n", escape_for_terminal(item.address),
                         value_text(item.applied), observed_text(item.observed));
+  if (!plan.conditions.empty()) text += "\n";
+  for (const auto& one : plan.conditions) text += condition_text(one, style) + "\n";
   if (!plan.findings.empty()) text += "\n";
   return text + style.bold(verdict_text(count_findings(plan), plan.findings.size())) + "\n";
 }

@@ -105,7 +105,39 @@ TEST(DomainXml, ADomainWithoutDevicesGetsThem) {
   EXPECT_EQ(changed("<domain><devices/></domain>", {}, {}, {"<x/>"}),
             "<domain><devices>\n    <x/>\n  </devices></domain>");
   EXPECT_EQ(changed("<domain><name>a</name></domain>", {}, {}, {"<x/>"}),
-            "<domain><name>a</name>  <devices>\n    <x/>\n  </devices>\n</domain>");
+            "<domain><name>a</name>\n  <devices>\n    <x/>\n  </devices></domain>");
+  EXPECT_EQ(changed("<domain type='kvm'/>", {}, {}, {"<x/>"}),
+            "<domain type='kvm'>\n  <devices>\n    <x/>\n  </devices>\n</domain>");
+}
+
+TEST(DomainXml, WhatStandsBehindTheDomainIsNotTakenForItsEnd) {
+  const std::string behind = "<!-- </devices></domain> -->\n";
+  EXPECT_EQ(changed("<domain></domain>" + behind, {}, {}, {"<x/>"}),
+            "<domain>\n  <devices>\n    <x/>\n  </devices></domain>" + behind);
+}
+
+TEST(DomainXml, OnlyTheAttributeItselfIsChanged) {
+  const std::string head = "<domain><devices><hostdev note=\"managed='yes'\" unmanaged='yes' managed";
+  const std::string tail =
+      " mode='subsystem' type='pci'><source><address bus='0x61'/></source></hostdev></devices></domain>";
+  EXPECT_EQ(changed(head + " = \"yes\"" + tail, {}, {gpu}, {}), head + " = \"no\"" + tail);
+  EXPECT_EQ(changed(head + "='&#121;es'" + tail, {}, {gpu}, {}), head + "='no'" + tail);
+}
+
+TEST(DomainXml, EntitiesOfOnesOwnAreNotExpanded) {
+  const std::string bomb =
+      "<!DOCTYPE domain [<!ENTITY a 'aaaaaaaaaa'><!ENTITY b "
+      "'&a;&a;&a;&a;'>]><domain><name>&b;</name></domain>";
+  EXPECT_EQ(read_domain_xml(bomb)->name, "&b;");
+  EXPECT_EQ(changed(bomb, {}, {}, {}), bomb);
+}
+
+TEST(DomainXml, DeeplyNestedTextIsReadAsAnyOther) {
+  std::string deep;
+  for (int i = 0; i < 200'000; ++i) deep += "<a>";
+  for (int i = 0; i < 200'000; ++i) deep += "</a>";
+  const auto xml = "<domain>" + deep + "<devices/></domain>";
+  EXPECT_EQ(changed(xml, {}, {}, {}), xml);
 }
 
 TEST(DomainXml, WhatIsWrittenIsReadBack) {
@@ -148,6 +180,11 @@ TEST(DomainXml, TellsWhoKeepsADomain) {
             DomainKeeper::nova);
   EXPECT_EQ(kept("<instance xmlns='http://openstack.org/xmlns/libvirt/nova/1.0'/>"), DomainKeeper::nova);
   EXPECT_EQ(kept("<kubevirt xmlns='http://kubevirt.io'/>"), DomainKeeper::kubevirt);
+  EXPECT_EQ(kept("<x xmlns:nova='http://openstack.org/xmlns/libvirt/nova/1.1'/>"), DomainKeeper::none);
+  EXPECT_EQ(read_domain_xml("<domain xmlns:n='http://openstack.org/xmlns/libvirt/nova/1.1'><metadata>"
+                            "<n:instance/></metadata></domain>")
+                ->keeper,
+            DomainKeeper::nova);
   EXPECT_EQ(kept("<x xmlns='http://libosinfo.org/xmlns/libvirt/domain/1.0'/>"), DomainKeeper::none);
 }
 

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "kinds/gpu_ownership.hpp"
 #include "kinds/vm_binding/kind.hpp"
 
 namespace gpuhost {
@@ -10,6 +11,7 @@ namespace gpuhost {
 namespace {
 
 using vm_binding::Device;
+using vm_binding::find_device;
 
 /// A guest lets go of a device within seconds, or not at all. Source: libvirt waits 5 s by itself before it
 /// answers (qemu_hotplug.c, qemuDomainRemoveDeviceWaitTime), and the guest may need longer.
@@ -24,33 +26,29 @@ struct Target {
         name(action.arguments.value("name", std::string{})) {}
 };
 
-const HostDevice* find(const DomainXml& xml, const Device& device) {
-  const auto found = std::ranges::find(xml.host_devices, device, &HostDevice::device);
-  return found == xml.host_devices.end() ? nullptr : &*found;
-}
-
 /// What a define action asks for.
 struct Redefined {
   std::set<Device> remove;
   std::set<Device> unmanage;
-  std::set<Device> added;
   std::vector<std::string> elements;
+  std::vector<HostDevice> added;  ///< of `elements`
 
   explicit Redefined(const Json& arguments)
       : remove(vm_binding::devices_in(arguments.value("remove", Json::array()))),
         unmanage(vm_binding::devices_in(arguments.value("unmanage", Json::array()))),
-        elements(vm_binding::texts_in(arguments.value("add", Json::array()))) {
-    for (const auto& device : vm_binding::devices_of(elements)) added.insert(device.device);
-  }
+        elements(vm_binding::texts_in(arguments.value("add", Json::array()))),
+        added(vm_binding::devices_of(elements)) {}
 
   [[nodiscard]] bool is_so_in(const DomainXml& xml) const {
-    const auto kept = [&](const Device& device) { return !added.contains(device) && find(xml, device); };
+    const auto there = [&](const Device& device) { return find_device(xml, device) != nullptr; };
     const auto managed = [&](const Device& device) {
-      const auto* found = find(xml, device);
-      return found != nullptr && found->managed;
+      return there(device) && find_device(xml, device)->managed;
     };
-    return std::ranges::none_of(remove, kept) && std::ranges::none_of(unmanage, managed) &&
-           std::ranges::all_of(added, [&](const Device& device) { return find(xml, device) != nullptr; });
+    const auto as_added = [&](const HostDevice& device) {
+      return there(device.device) && managed(device.device) == device.managed;
+    };
+    return std::ranges::none_of(remove, there) && std::ranges::none_of(unmanage, managed) &&
+           std::ranges::all_of(added, as_added);
   }
 };
 
@@ -58,16 +56,16 @@ Result<DomainXml> definition_of(const Domain& domain) {
   return read_domain_xml(domain.definition.empty() ? domain.live : domain.definition);
 }
 
-/// From the whole definition: that of a read-only connection lacks its secrets, which would be lost.
+/// Made of the definition with its secrets, which would be lost otherwise.
 Result<void> define(const Target& target, const StepAction& action, Host& host) {
-  const auto definition = host.domains.full_definition(target.connection, target.name);
-  if (!definition) return std::unexpected(definition.error());
+  const auto full = host.domains.full_definition(target.connection, target.name);
+  if (!full) return std::unexpected(full.error());
   const Redefined wish(action.arguments);
   // An element that is there already goes first, so that running it again leaves one of it.
   std::vector<Device> remove(wish.remove.begin(), wish.remove.end());
-  remove.insert(remove.end(), wish.added.begin(), wish.added.end());
+  for (const auto& device : wish.added) remove.push_back(device.device);
   const auto changed =
-      with_host_devices(*definition, remove, {wish.unmanage.begin(), wish.unmanage.end()}, wish.elements);
+      with_host_devices(*full, remove, {wish.unmanage.begin(), wish.unmanage.end()}, wish.elements);
   if (!changed) return std::unexpected(changed.error());
   return host.domains.define(target.connection, *changed);
 }
@@ -91,7 +89,7 @@ Result<void> detach(const Target& target, const StepAction& action, Host& host) 
   const auto device = vm_binding::parse_device(action.arguments.value("device", std::string{}));
   const auto live = read_domain_xml(domain->live);
   if (!live) return std::unexpected(live.error());
-  const auto* plugged = device ? find(*live, *device) : nullptr;
+  const auto* plugged = device ? find_device(*live, *device) : nullptr;
   if (plugged == nullptr) return {};
   return host.domains.detach(target.connection, target.name, plugged->element, unplug_limit);
 }
@@ -99,7 +97,7 @@ Result<void> detach(const Target& target, const StepAction& action, Host& host) 
 }  // namespace
 
 Result<bool> VmBinding::satisfied(const StepAction& action, const HostView& host) const {
-  if (action.verb == "forget") return true;
+  if (action.verb == forget_verb) return true;
   const Target target(action);
   const auto domain = host.domains.domain(target.connection, target.name);
   if (!domain) return std::unexpected(domain.error());
@@ -113,10 +111,11 @@ Result<bool> VmBinding::satisfied(const StepAction& action, const HostView& host
   }
   const auto device = vm_binding::parse_device(action.arguments.value("device", std::string{}));
   if (!device) return fail(ErrorKind::invalid, fmt::format("{} names no device", action.address));
-  if (!domain->running) return action.verb == "detach";
+  // A guest that is off has nothing to unplug, and gets what its definition names when it starts.
+  if (!domain->running) return true;
   const auto live = read_domain_xml(domain->live);
   if (!live) return std::unexpected(live.error());
-  return (find(*live, *device) != nullptr) == (action.verb == "attach");
+  return (find_device(*live, *device) != nullptr) == (action.verb == "attach");
 }
 
 Result<void> VmBinding::run(const StepAction& action, Host& host) const {

@@ -1,6 +1,7 @@
 #include "kinds/vm_binding/devices.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -39,7 +40,8 @@ std::optional<Device> parse_device(std::string_view text) {
 
 Json json_of(const std::set<Device>& devices) {
   Json list = Json::array();
-  for (const auto& device : devices) list.push_back(to_string(device));
+  for (const auto& device : devices)
+    list.push_back({{std::holds_alternative<PciAddress>(device) ? "gpu" : "vgpu", to_string(device)}});
   return list;
 }
 
@@ -47,14 +49,36 @@ std::set<Device> devices_in(const Json& list) {
   std::set<Device> devices;
   if (!list.is_array()) return devices;
   for (const auto& item : list)
-    if (item.is_string())
-      if (const auto device = parse_device(item.get<std::string>())) devices.insert(*device);
+    for (const char* key : {"gpu", "vgpu"})
+      if (item.is_object() && item.contains(key) && item[key].is_string())
+        if (const auto device = parse_device(item[key].get<std::string>())) devices.insert(*device);
   return devices;
 }
 
 std::string element_of(const Device& device) {
   if (const auto* address = std::get_if<PciAddress>(&device)) return pci_host_device_element(*address);
   return mdev_host_device_element(std::get<Uuid>(device));
+}
+
+const HostDevice* find_device(const DomainXml& xml, const Device& device) {
+  const auto found = std::ranges::find(xml.host_devices, device, &HostDevice::device);
+  return found == xml.host_devices.end() ? nullptr : &*found;
+}
+
+std::vector<HostDevice> devices_of(const std::vector<std::string>& elements) {
+  std::vector<HostDevice> devices;
+  for (const auto& element : elements)
+    if (auto xml = read_domain_xml(fmt::format("<domain><devices>{}</devices></domain>", element)))
+      std::ranges::move(xml->host_devices, std::back_inserter(devices));
+  return devices;
+}
+
+std::vector<std::string> texts_in(const Json& list) {
+  std::vector<std::string> texts;
+  if (!list.is_array()) return texts;
+  for (const auto& item : list)
+    if (item.is_string()) texts.push_back(item.get<std::string>());
+  return texts;
 }
 
 DeviceTable::DeviceTable(const Inventory& inventory, const std::vector<NamedDevices>& entries,

@@ -18,12 +18,21 @@ namespace gpuhost::vm_binding {
 
 using Device = std::variant<PciAddress, Uuid>;
 
-/// "0000:61:00.0" or a UUID: as in plans, arguments and records.
+/// "0000:61:00.0" or a UUID.
 [[nodiscard]] std::string to_string(const Device& device);
 [[nodiscard]] std::optional<Device> parse_device(std::string_view text);
+/// [{"gpu": "0000:61:00.0"}, {"vgpu": UUID}]: as in plans, arguments and records.
 [[nodiscard]] Json json_of(const std::set<Device>& devices);
+/// The devices of such a list; what is none is left out.
 [[nodiscard]] std::set<Device> devices_in(const Json& list);
 [[nodiscard]] std::string element_of(const Device& device);
+/// The domain's host device; null: it does not have it.
+[[nodiscard]] const HostDevice* find_device(const DomainXml& xml, const Device& device);
+
+/// The devices of elements, each of which stands for itself.
+[[nodiscard]] std::vector<HostDevice> devices_of(const std::vector<std::string>& elements);
+/// The strings of a list; others are left out.
+[[nodiscard]] std::vector<std::string> texts_in(const Json& list);
 
 /// What is known of host devices: which are NVIDIA's, and which ones a document means by its names.
 class DeviceTable {
@@ -44,6 +53,7 @@ class DeviceTable {
     std::string absent;
     /// Why it cannot be told, if that is not allowed; the kind gpus refuses then.
     std::string problem;
+    [[nodiscard]] bool is_known() const { return absent.empty() && problem.empty(); }
   };
   [[nodiscard]] Wanted wanted(const std::vector<VmSpec::Device>& devices) const;
 

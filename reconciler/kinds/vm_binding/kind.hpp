@@ -21,9 +21,10 @@ struct Guest {
   Result<DomainXml> definition;  ///< of the next start; of the running guest where there is none (transient)
   Result<DomainXml> live;        ///< as `definition` when it is off
 
+  /// By either of its descriptions.
   [[nodiscard]] DomainKeeper keeper() const;
-  /// Whether gpuhost may stop and start it, if the policy lets it.
-  [[nodiscard]] bool may_be_stopped() const { return domain.persistent && keeper() == DomainKeeper::none; }
+  /// Whether gpuhost may stop, start and change it, if the policy lets it. Not if it cannot tell whose it is.
+  [[nodiscard]] bool may_be_stopped() const { return why_not_stopped().empty(); }
   /// Why it may not, and whom to ask.
   [[nodiscard]] std::string why_not_stopped() const;
 };
@@ -40,6 +41,7 @@ struct VmBindingState {
   std::map<std::string, std::vector<std::string>> names;  ///< of all domains, by connection
 
   [[nodiscard]] Json describe() const;
+  /// None where they cannot be told.
   [[nodiscard]] const Inventory& gpus() const;
   [[nodiscard]] const Guest* find(const std::string& connection, const std::string& name) const;
 };
@@ -65,9 +67,15 @@ class VmBinding final : public KindOver<VmBindingState> {
  private:
   void compare(const VmSpec& spec, const VmBindingState& state, const vm_binding::DeviceTable& table,
                const PlanInput& input, Proposal& proposal) const;
+  void give_back(const std::string& object, const Ownership::Object& recorded, const VmBindingState& state,
+                 const vm_binding::DeviceTable& table, const PlanInput& input, Proposal& proposal) const;
   [[nodiscard]] vm_binding::DeviceTable table(const VmBindingState& state, const Ownership& owned) const;
   [[nodiscard]] const VmSpec* spec_of(const std::string& name) const;
   [[nodiscard]] std::string connection_of(const std::string& name) const;
+  /// The host devices that the guest has from its next start on, once the plan is done.
+  [[nodiscard]] std::vector<HostDevice> final_devices(const Guest& guest,
+                                                      const vm_binding::DeviceTable& table,
+                                                      const PlanInput& input) const;
   /// The step that starts the guest, with all that its final definition needs.
   [[nodiscard]] Step start_of(const Guest& guest, const vm_binding::DeviceTable& table,
                               const PlanInput& input) const;
@@ -80,6 +88,8 @@ namespace vm_binding {
 
 /// "vm[NAME].FIELD", in plans and records.
 [[nodiscard]] std::string address(std::string_view vm, std::string_view field);
+/// "running" or "stopped".
+[[nodiscard]] std::string_view running_word(bool running);
 
 /// How the definition is changed; nothing in it: it stays as it is.
 struct Redefinition {
@@ -89,17 +99,8 @@ struct Redefinition {
   [[nodiscard]] bool empty() const { return remove.empty() && unmanage.empty() && add.empty(); }
 };
 
-/// What gives the devices back that were there before, if those that were set are there still; nothing: they
-/// are not, or it is so already.
-[[nodiscard]] std::optional<Redefinition> restoration(const Guest& guest, const DeviceTable& table,
-                                                      const Ownership::Object& object);
-
-/// The devices of elements, each of which stands for itself.
-[[nodiscard]] std::vector<HostDevice> devices_of(const std::vector<std::string>& elements);
-/// The strings of a list; others are left out.
-[[nodiscard]] std::vector<std::string> texts_in(const Json& list);
-
-[[nodiscard]] Step define_step(const Guest& guest, const Redefinition& change);
+[[nodiscard]] Step define_step(const Guest& guest, const Redefinition& change, const std::set<Device>& before,
+                               const std::set<Device>& after);
 [[nodiscard]] Step start_step(const Guest& guest);
 [[nodiscard]] Step stop_step(const Guest& guest, const Policy& policy);
 [[nodiscard]] Step autostart_step(const Guest& guest, bool on);

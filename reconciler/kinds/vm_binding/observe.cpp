@@ -1,10 +1,12 @@
 #include <algorithm>
+#include <iterator>
 
 #include <fmt/format.h>
 
-#include "base/text.hpp"
 #include "kinds/gpu_facts.hpp"
+#include "kinds/gpu_ownership.hpp"
 #include "kinds/observed_json.hpp"
+#include "kinds/vm_binding/give_back.hpp"
 #include "kinds/vm_binding/kind.hpp"
 
 namespace gpuhost {
@@ -14,7 +16,6 @@ namespace {
 using vm_binding::Device;
 
 constexpr std::string_view subject_prefix = "vm/";
-constexpr std::string_view object_prefix = "vm[";
 constexpr std::string_view without_prefix = "without ";
 
 /// A fact about a domain: "vm/NAME STATE".
@@ -34,10 +35,6 @@ std::optional<Device> device_without(std::string_view state) {
   return vm_binding::parse_device(state.substr(state.find('/') + 1));
 }
 
-bool has(const DomainXml& xml, const Device& device) {
-  return std::ranges::find(xml.host_devices, device, &HostDevice::device) != xml.host_devices.end();
-}
-
 Guest read_guest(const std::string& connection, const Domain& domain) {
   auto definition = read_domain_xml(domain.definition.empty() ? domain.live : domain.definition);
   auto live = domain.running ? read_domain_xml(domain.live) : definition;
@@ -49,11 +46,9 @@ std::set<std::pair<std::string, std::string>> owned_guests(const Result<Ownershi
   std::set<std::pair<std::string, std::string>> guests;
   if (!owned) return guests;
   for (const auto& document : owned->documents())
-    for (const auto& [address, object] : owned->of(document)) {
-      if (!address.starts_with(object_prefix) || !object.before.is_object()) continue;
-      guests.emplace(object.before.value("connection", std::string(system_connection)),
-                     address.substr(object_prefix.size(), address.rfind(']') - object_prefix.size()));
-    }
+    for (const auto& [address, object] : owned->of(document))
+      if (const auto field = vm_binding::parse_object(address))
+        guests.emplace(vm_binding::connection_in(object), field->vm);
   return guests;
 }
 
@@ -64,7 +59,8 @@ std::unique_ptr<Kind> make_vm_binding(std::vector<VmSpec> vms, std::vector<Named
 }
 
 DomainKeeper Guest::keeper() const {
-  return definition ? definition->keeper : DomainKeeper::none;
+  if (definition && definition->keeper != DomainKeeper::none) return definition->keeper;
+  return live ? live->keeper : DomainKeeper::none;
 }
 
 std::string Guest::why_not_stopped() const {
@@ -78,6 +74,9 @@ std::string Guest::why_not_stopped() const {
   }
   if (!domain.persistent)
     return fmt::format("VM {} is transient, and would be gone once stopped: stop it by hand", domain.name);
+  if (!definition)
+    return fmt::format("the definition of VM {} cannot be read, nor whose it is: {}", domain.name,
+                       definition.error().message);
   return {};
 }
 
@@ -109,7 +108,8 @@ VmBindingState VmBinding::look(const HostView& host) const {
 
 const Inventory& VmBindingState::gpus() const {
   static const Inventory none;
-  return *inventory ? **inventory : none;
+  const auto* known = gpus_or_none(*inventory);
+  return known ? *known : none;
 }
 
 const Guest* VmBindingState::find(const std::string& connection, const std::string& name) const {
@@ -165,7 +165,7 @@ std::optional<Truth> VmBinding::holds_in(const Fact& fact, const VmBindingState&
   const auto device = device_without(asked->state);
   if (!device) return std::nullopt;
   if (!guest->live) return Truth::unknown(guest->live.error().message);
-  return Truth::of(!has(*guest->live, *device));
+  return Truth::of(vm_binding::find_device(*guest->live, *device) == nullptr);
 }
 
 std::vector<Offer> VmBinding::offer_from(const Fact& fact, const VmBindingState& state,
@@ -188,27 +188,37 @@ std::string VmBinding::obstacle_in(const Fact& fact, const VmBindingState& state
   return guest == nullptr ? std::string{} : guest->why_not_stopped();
 }
 
+std::vector<HostDevice> VmBinding::final_devices(const Guest& guest, const vm_binding::DeviceTable& table,
+                                                 const PlanInput& input) const {
+  std::vector<HostDevice> devices;
+  if (!guest.definition) return devices;
+  const auto* spec = spec_of(guest.domain.name);
+  if (spec && spec->devices) {
+    const auto wanted = table.wanted(**spec->devices);
+    if (!wanted.is_known()) return guest.definition->host_devices;  // it is left as it is
+    for (const auto& device : wanted.devices) devices.push_back({.device = device, .element = {}});
+    return devices;
+  }
+  const auto* owned = input.owned.find(input.document, vm_binding::address(guest.domain.name, "devices"));
+  const auto back = owned ? vm_binding::restoration(guest, table, *owned) : std::nullopt;
+  if (!back) return guest.definition->host_devices;
+  devices = vm_binding::devices_of(back->add);
+  const auto stays = [&](const HostDevice& device) {
+    return !back->remove.contains(device.device) &&
+           std::ranges::find(devices, device.device, &HostDevice::device) == devices.end();
+  };
+  std::vector<HostDevice> kept;
+  std::ranges::copy_if(guest.definition->host_devices, std::back_inserter(kept), stays);
+  devices.insert(devices.end(), kept.begin(), kept.end());
+  return devices;
+}
+
 Step VmBinding::start_of(const Guest& guest, const vm_binding::DeviceTable& table,
                          const PlanInput& input) const {
   auto step = vm_binding::start_step(guest);
-  const auto& name = guest.domain.name;
-  std::set<Fact> facts{gpu_facts::defined(name)};
-  const auto need = [&](const Device& device, bool managed) {
-    if (auto fact = table.needed_by(device, managed)) facts.insert(*std::move(fact));
-  };
-  const auto* spec = spec_of(name);
-  const auto* owned = input.owned.find(input.document, vm_binding::address(name, "devices"));
-  const auto restored = owned && !spec ? vm_binding::restoration(guest, table, *owned)
-                                       : std::optional<vm_binding::Redefinition>{};
-  if (spec && spec->devices) {
-    for (const auto& device : table.wanted(**spec->devices).devices) need(device, false);
-  } else if (guest.definition) {
-    for (const auto& [device, managed, element] : guest.definition->host_devices)
-      if (!restored || !restored->remove.contains(device)) need(device, managed);
-  }
-  if (restored)
-    for (const auto& [device, managed, element] : vm_binding::devices_of(restored->add))
-      need(device, managed);
+  std::set<Fact> facts{gpu_facts::defined(guest.domain.name)};
+  for (const auto& device : final_devices(guest, table, input))
+    if (auto fact = table.needed_by(device.device, device.managed)) facts.insert(*std::move(fact));
   step.needs.assign(facts.begin(), facts.end());
   return step;
 }

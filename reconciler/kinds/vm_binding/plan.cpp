@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
-#include "kinds/gpu_facts.hpp"
+#include "kinds/gpu_ownership.hpp"
 #include "kinds/observed_json.hpp"
+#include "kinds/vm_binding/give_back.hpp"
 #include "kinds/vm_binding/kind.hpp"
 
 namespace gpuhost {
@@ -15,6 +16,7 @@ using vm_binding::address;
 using vm_binding::Device;
 using vm_binding::DeviceTable;
 using vm_binding::Redefinition;
+using vm_binding::running_word;
 using Devices = std::set<Device>;
 using Attach = VmSpec::Attach;
 
@@ -22,10 +24,6 @@ Devices difference(const Devices& a, const Devices& b) {
   Devices rest;
   std::ranges::set_difference(a, b, std::inserter(rest, rest.end()));
   return rest;
-}
-
-std::string_view running_word(bool running) {
-  return running ? "running" : "stopped";
 }
 
 /// The exact elements of the devices, to be put back one day.
@@ -36,15 +34,6 @@ Json elements_of(const DomainXml& xml, const Devices& devices) {
   return elements;
 }
 
-/// A change of the definition, as it is shown and recorded.
-Step redefinition_step(const Guest& guest, const Redefinition& change, const Devices& before,
-                       const Devices& after) {
-  auto step = vm_binding::define_step(guest, change);
-  step.before = vm_binding::json_of(before);
-  step.after = vm_binding::json_of(after);
-  return step;
-}
-
 /// One domain, held against what the document says of it.
 class Comparison {
  public:
@@ -53,38 +42,40 @@ class Comparison {
       : spec_(spec), guest_(guest), table_(table), policy_(policy), proposal_(proposal) {}
 
   void compare_devices(const Devices& wanted) {
-    const auto seen = table_.of(*guest_.definition);
+    const auto& definition = *guest_.definition;
+    const auto seen = table_.of(definition);
     Redefinition change{.remove = difference(seen, wanted), .unmanage = {}, .add = {}};
     for (const auto& device : difference(wanted, seen)) change.add.push_back(vm_binding::element_of(device));
-    for (const auto& device : guest_.definition->host_devices)
+    for (const auto& device : definition.host_devices)
       if (device.managed && device.is_pci() && wanted.contains(device.device))
         change.unmanage.insert(device.device);
-    note_unknown_devices();
-    auto& finding =
-        add_finding("devices", vm_binding::json_of(wanted), vm_binding::json_of(seen), !change.empty());
-    if (!change.unmanage.empty() && seen == wanted)
-      finding.reason = "libvirt would bind and unbind the device itself (managed='yes')";
+    std::string reason;
+    if (seen == wanted && !change.unmanage.empty())
+      reason = "libvirt would bind and unbind the device itself (managed='yes')";
+    else if (change.empty())
+      reason = pending_restart(wanted);
+    const auto at = add_finding("devices", vm_binding::json_of(wanted), vm_binding::json_of(seen),
+                                !change.empty(), reason);
     if (!change.empty()) {
-      auto step = redefinition_step(guest_, change, seen, wanted);
-      step.explanation = finding.reason;
-      step.claims =
-          Claim{finding.address,
-                {{"connection", guest_.connection}, {"elements", elements_of(*guest_.definition, seen)}},
-                vm_binding::json_of(wanted)};
+      auto step = vm_binding::define_step(guest_, change, seen, wanted);
+      step.explanation = reason;
+      step.claims = Claim{at,
+                          {{"connection", guest_.connection}, {"elements", elements_of(definition, seen)}},
+                          vm_binding::json_of(wanted)};
       proposal_.steps.push_back(std::move(step));
     }
+    note_unknown_devices();
     compare_running_guest(wanted);
   }
 
   void compare_autostart() {
     if (!spec_.autostart) return;
     const bool wanted = **spec_.autostart;
-    const auto& finding =
-        add_finding("autostart", wanted, guest_.domain.autostart, wanted != guest_.domain.autostart);
+    auto at = add_finding("autostart", wanted, guest_.domain.autostart, wanted != guest_.domain.autostart);
     if (wanted == guest_.domain.autostart) return;
     auto step = vm_binding::autostart_step(guest_, wanted);
     step.claims = Claim{
-        finding.address, {{"connection", guest_.connection}, {"autostart", guest_.domain.autostart}}, wanted};
+        std::move(at), {{"connection", guest_.connection}, {"autostart", guest_.domain.autostart}}, wanted};
     proposal_.steps.push_back(std::move(step));
   }
 
@@ -93,23 +84,26 @@ class Comparison {
     if (!spec_.state) return;
     const bool wanted = **spec_.state == VmSpec::State::running;
     const bool running = guest_.domain.running;
-    const auto& finding =
-        add_finding("state", running_word(wanted), running_word(running), wanted != running);
+    auto at = add_finding("state", running_word(wanted), running_word(running), wanted != running);
     if (wanted == running) return;
     auto step = wanted ? std::move(start) : vm_binding::stop_step(guest_, policy_);
-    step.claims = Claim{finding.address,
+    step.claims = Claim{std::move(at),
                         {{"connection", guest_.connection}, {"state", running_word(running)}},
                         running_word(wanted)};
     proposal_.steps.push_back(std::move(step));
   }
 
  private:
-  Finding& add_finding(std::string_view field, Json desired, Json observed, bool differs) {
-    proposal_.findings.push_back({.address = address(guest_.domain.name, field),
+  /// The address of the field.
+  std::string add_finding(std::string_view field, Json desired, Json observed, bool differs,
+                          std::string reason = {}) {
+    auto at = address(guest_.domain.name, field);
+    proposal_.findings.push_back({.address = at,
                                   .verdict = differs ? Finding::Verdict::differs : Finding::Verdict::in_sync,
                                   .desired = std::move(desired),
-                                  .observed = std::move(observed)});
-    return proposal_.findings.back();
+                                  .observed = std::move(observed),
+                                  .reason = std::move(reason)});
+    return at;
   }
 
   /// A mediated device that exists nowhere may be any vendor's.
@@ -124,18 +118,33 @@ class Comparison {
                  guest_.domain.name, vm_binding::to_string(device.device))});
   }
 
-  void compare_running_guest(const Devices& wanted) {
-    const bool stays = guest_.domain.running && !(spec_.state && **spec_.state == VmSpec::State::stopped);
-    if (!stays || !guest_.live) return;
+  [[nodiscard]] bool keeps_running() const {
+    return guest_.domain.running && !(spec_.state && **spec_.state == VmSpec::State::stopped);
+  }
+  [[nodiscard]] bool is_changed_live() const { return spec_.attach && **spec_.attach == Attach::live; }
+
+  /// What the running guest has until its next start, where that is not what it shall have; else empty.
+  [[nodiscard]] std::string pending_restart(const Devices& wanted) const {
+    if (!keeps_running() || is_changed_live() || !guest_.live) return {};
     const auto plugged = table_.of(*guest_.live);
-    if (plugged == wanted) return;
-    if (!spec_.attach || **spec_.attach == Attach::next_start) {
+    if (plugged == wanted) return {};
+    return fmt::format("the running guest has {}, and {} from its next start on", shown(plugged),
+                       shown(wanted));
+  }
+
+  void compare_running_guest(const Devices& wanted) {
+    if (auto pending = pending_restart(wanted); !pending.empty())
       proposal_.conditions.push_back({Condition::Type::pending_guest_restart,
-                                      address(guest_.domain.name, "devices"),
-                                      fmt::format("the running guest has {}, and {} from its next start on",
-                                                  shown(plugged), shown(wanted))});
+                                      address(guest_.domain.name, "devices"), std::move(pending)});
+    if (!keeps_running() || !is_changed_live()) return;
+    if (!guest_.live) {
+      proposal_.findings.push_back({.address = address(guest_.domain.name, "attached"),
+                                    .verdict = Finding::Verdict::unknown,
+                                    .reason = guest_.live.error().message});
       return;
     }
+    const auto plugged = table_.of(*guest_.live);
+    if (plugged == wanted) return;
     add_finding("attached", vm_binding::json_of(wanted), vm_binding::json_of(plugged), true);
     for (const auto& device : difference(plugged, wanted))
       proposal_.steps.push_back(vm_binding::detach_step(guest_, device));
@@ -159,17 +168,17 @@ class Comparison {
   Proposal& proposal_;
 };
 
+void unknown_field(const VmSpec& spec, std::string_view field, const Error& error, Proposal& proposal) {
+  proposal.findings.push_back({.address = address(*spec.name, field),
+                               .verdict = Finding::Verdict::unknown,
+                               .reason = error.message,
+                               .permission = lacks_permission(error)});
+}
+
 void unknown_fields(const VmSpec& spec, const Error& error, Proposal& proposal) {
-  const auto add = [&](std::string_view field, bool named) {
-    if (named)
-      proposal.findings.push_back({.address = address(*spec.name, field),
-                                   .verdict = Finding::Verdict::unknown,
-                                   .reason = error.message,
-                                   .permission = lacks_permission(error)});
-  };
-  add("autostart", spec.autostart.has_value());
-  add("devices", spec.devices.has_value());
-  add("state", spec.state.has_value());
+  if (spec.autostart) unknown_field(spec, "autostart", error, proposal);
+  if (spec.devices) unknown_field(spec, "devices", error, proposal);
+  if (spec.state) unknown_field(spec, "state", error, proposal);
 }
 
 void refuse(const VmSpec& spec, std::string message, std::string advice, Proposal& proposal) {
@@ -188,95 +197,28 @@ void refuse_missing(const VmSpec& spec, const VmBindingState& state, Proposal& p
          proposal);
 }
 
-/// What an earlier version of the document set on a domain, and it no longer names.
-class Restorer {
- public:
-  Restorer(const Guest& guest, const DeviceTable& table, const Policy& policy, Proposal& proposal)
-      : guest_(guest), table_(table), policy_(policy), proposal_(proposal) {}
-
-  void give_back(const std::string& object_address, std::string_view field, const Ownership::Object& object) {
-    auto step = step_back(field, object);
-    if (step && step->disruption > policy_.disruption) {
-      proposal_.notes.push_back(
-          {Note::Severity::warning, object_address,
-           fmt::format("the document no longer names it, and it is left as it is: {} needs "
-                       "disruption {}",
-                       step->title, to_string(step->disruption)),
-           "allow it by policy.disruption, or do it by hand"});
-      return;
-    }
-    if (!step) step = forget(object_address, object);
-    step->gives_back = object_address;
-    step->reason = ActionReason::removed_from_desired;
-    proposal_.steps.push_back(*std::move(step));
-  }
-
- private:
-  /// Nothing: it is no longer what was set, or as it was before.
-  std::optional<Step> step_back(std::string_view field, const Ownership::Object& object) const {
-    if (guest_.keeper() != DomainKeeper::none || !guest_.domain.persistent) return std::nullopt;
-    if (field == "devices") {
-      const auto back = vm_binding::restoration(guest_, table_, object);
-      if (!back) return std::nullopt;
-      Devices before;
-      for (const auto& device : vm_binding::devices_of(back->add)) before.insert(device.device);
-      return redefinition_step(guest_, *back, back->remove, before);
-    }
-    if (field == "autostart") {
-      const bool before = object.before.value("autostart", false);
-      if (Json(guest_.domain.autostart) != object.applied || guest_.domain.autostart == before)
-        return std::nullopt;
-      return vm_binding::autostart_step(guest_, before);
-    }
-    const bool before = object.before.value("state", std::string{}) == "running";
-    const bool now = guest_.domain.running;
-    if (Json(running_word(now)) != object.applied || now == before) return std::nullopt;
-    return before ? vm_binding::start_step(guest_) : vm_binding::stop_step(guest_, policy_);
-  }
-
-  Step forget(const std::string& object_address, const Ownership::Object& object) const {
-    auto step = vm_binding::autostart_step(guest_, guest_.domain.autostart);
-    step.action.verb = "forget";
-    step.action.address = object_address;
-    step.actions = {"release"};
-    step.title = fmt::format("leave {} as it is", object_address);
-    step.progress = fmt::format("leaving {}", object_address);
-    step.before = step.after = object.applied;
-    return step;
-  }
-
-  const Guest& guest_;
-  const DeviceTable& table_;
-  const Policy& policy_;
-  Proposal& proposal_;
-};
-
-/// "NAME" and "FIELD" of "vm[NAME].FIELD".
-std::optional<std::pair<std::string, std::string>> parts_of(const std::string& object_address) {
-  constexpr std::string_view prefix = "vm[";
-  const auto close = object_address.rfind("].");
-  if (!object_address.starts_with(prefix) || close == std::string::npos) return std::nullopt;
-  return std::pair(object_address.substr(prefix.size(), close - prefix.size()),
-                   object_address.substr(close + 2));
-}
-
 bool names_field(const VmSpec* spec, std::string_view field) {
   if (spec == nullptr) return false;
   if (field == "devices") return spec->devices.has_value();
   return field == "autostart" ? spec->autostart.has_value() : spec->state.has_value();
 }
 
-/// A domain that is gone has taken everything with it.
-Step forget_missing(const std::string& object_address, const Ownership::Object& object) {
-  Step step;
-  step.action = {std::string(VmBinding::kind_name), "forget", object_address, Json::object()};
-  step.actions = {"release"};
-  step.title = fmt::format("forget {}, whose domain is gone", object_address);
-  step.progress = fmt::format("forgetting {}", object_address);
-  step.before = object.applied;
-  step.gives_back = object_address;
-  step.reason = ActionReason::removed_from_desired;
-  return step;
+/// Why a field cannot be given back now; nothing: it can, or its domain is gone.
+const Error* reason_to_wait(const vm_binding::OwnedField& field, const std::string& connection,
+                            const VmBindingState& state) {
+  if (const auto error = state.unreachable.find(connection); error != state.unreachable.end())
+    return &error->second;
+  if (field.field != "devices") return nullptr;
+  const auto* guest = state.find(connection, field.vm);
+  if (guest == nullptr) return nullptr;
+  if (!guest->definition) return &guest->definition.error();
+  return gpus_or_none(*state.inventory) ? nullptr : &state.inventory->error();
+}
+
+void leave_for_now(std::string at, std::string_view why, std::string advice, Proposal& proposal) {
+  proposal.notes.push_back({Note::Severity::warning, std::move(at),
+                            fmt::format("the document no longer names it, and it is left as it is: {}", why),
+                            std::move(advice)});
 }
 
 }  // namespace
@@ -291,8 +233,11 @@ void VmBinding::compare(const VmSpec& spec, const VmBindingState& state, const D
   if (!guest->may_be_stopped())
     return refuse(spec, guest->why_not_stopped(), "take it out of 'vms': gpuhost changes no such domain",
                   proposal);
+  const bool names_devices = spec.devices.has_value();
+  const bool knows_gpus = gpus_or_none(*state.inventory) != nullptr;
+  if (names_devices && !knows_gpus) unknown_field(spec, "devices", state.inventory->error(), proposal);
   Devices wanted;
-  if (spec.devices) {
+  if (names_devices && knows_gpus) {
     auto asked = table.wanted(**spec.devices);
     if (!asked.problem.empty()) return unknown_fields(spec, {ErrorKind::not_found, asked.problem}, proposal);
     if (!asked.absent.empty()) {
@@ -303,9 +248,34 @@ void VmBinding::compare(const VmSpec& spec, const VmBindingState& state, const D
     wanted = std::move(asked.devices);
   }
   Comparison comparison(spec, *guest, table, input.policy, proposal);
-  if (spec.devices) comparison.compare_devices(wanted);
+  if (names_devices && knows_gpus) comparison.compare_devices(wanted);
   comparison.compare_autostart();
   comparison.compare_state(start_of(*guest, table, input));
+}
+
+void VmBinding::give_back(const std::string& object, const Ownership::Object& recorded,
+                          const VmBindingState& state, const DeviceTable& table, const PlanInput& input,
+                          Proposal& proposal) const {
+  const auto field = vm_binding::parse_object(object);
+  if (!field || names_field(spec_of(field->vm), field->field)) return;
+  const auto connection = vm_binding::connection_in(recorded);
+  if (const auto* why = reason_to_wait(*field, connection, state))
+    return leave_for_now(object, why->message, {}, proposal);
+  const auto* guest = state.find(connection, field->vm);
+  if (guest == nullptr) {
+    proposal.steps.push_back(forget_step(kind_name, object, recorded.applied));
+    return;
+  }
+  auto step =
+      vm_binding::step_back(*field, *guest, table, recorded, input.policy, start_of(*guest, table, input));
+  if (step.disruption > input.policy.disruption)
+    return leave_for_now(object,
+                         fmt::format("{} needs disruption {}", step.title, to_string(step.disruption)),
+                         "allow it by policy.disruption, or do it by hand", proposal);
+  if (!step.affects.empty() && input.policy.protected_vms.contains(field->vm))
+    return leave_for_now(object, fmt::format("VM {} is protected", field->vm),
+                         "take it out of policy.protect to have it given back", proposal);
+  proposal.steps.push_back(std::move(step));
 }
 
 Proposal VmBinding::plan_from(const VmBindingState& state, const PlanInput& input) const {
@@ -313,25 +283,8 @@ Proposal VmBinding::plan_from(const VmBindingState& state, const PlanInput& inpu
   if (!state.running) return proposal;
   const auto devices = table(state, input.owned);
   for (const auto& spec : vms_) compare(spec, state, devices, input, proposal);
-  for (const auto& [object_address, object] : input.owned.of(input.document)) {
-    const auto parts = parts_of(object_address);
-    if (!parts || names_field(spec_of(parts->first), parts->second)) continue;
-    const auto connection = object.before.is_object()
-                                ? object.before.value("connection", std::string(system_connection))
-                                : std::string(system_connection);
-    if (const auto error = state.unreachable.find(connection); error != state.unreachable.end()) {
-      proposal.notes.push_back(
-          {Note::Severity::warning, object_address,
-           fmt::format("the document no longer names it, and it cannot be given back now: {}",
-                       error->second.message)});
-      continue;
-    }
-    const auto* guest = state.find(connection, parts->first);
-    if (guest == nullptr)
-      proposal.steps.push_back(forget_missing(object_address, object));
-    else
-      Restorer(*guest, devices, input.policy, proposal).give_back(object_address, parts->second, object);
-  }
+  for (const auto& [object, recorded] : input.owned.of(input.document))
+    give_back(object, recorded, state, devices, input, proposal);
   return proposal;
 }
 

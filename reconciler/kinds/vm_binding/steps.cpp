@@ -1,5 +1,3 @@
-#include <algorithm>
-#include <iterator>
 
 #include <fmt/format.h>
 
@@ -43,40 +41,19 @@ std::string address(std::string_view vm, std::string_view field) {
   return fmt::format("vm[{}].{}", vm, field);
 }
 
-std::vector<std::string> texts_in(const Json& list) {
-  std::vector<std::string> texts;
-  if (!list.is_array()) return texts;
-  for (const auto& item : list)
-    if (item.is_string()) texts.push_back(item.get<std::string>());
-  return texts;
+std::string_view running_word(bool running) {
+  return running ? "running" : "stopped";
 }
 
-std::vector<HostDevice> devices_of(const std::vector<std::string>& elements) {
-  std::vector<HostDevice> devices;
-  for (const auto& element : elements)
-    if (auto xml = read_domain_xml(fmt::format("<domain><devices>{}</devices></domain>", element)))
-      std::ranges::move(xml->host_devices, std::back_inserter(devices));
-  return devices;
-}
-
-std::optional<Redefinition> restoration(const Guest& guest, const DeviceTable& table,
-                                        const Ownership::Object& object) {
-  if (!guest.definition || !guest.domain.persistent || guest.keeper() != DomainKeeper::none)
-    return std::nullopt;
-  const auto now = table.of(*guest.definition);
-  if (now != devices_in(object.applied)) return std::nullopt;
-  Redefinition back{.remove = now, .unmanage = {}, .add = texts_in(object.before.value("elements", Json()))};
-  std::set<Device> before;
-  for (const auto& device : devices_of(back.add)) before.insert(device.device);
-  return before == now ? std::nullopt : std::optional(std::move(back));
-}
-
-Step define_step(const Guest& guest, const Redefinition& change) {
+Step define_step(const Guest& guest, const Redefinition& change, const std::set<Device>& before,
+                 const std::set<Device>& after) {
   const auto& name = guest.domain.name;
   auto step =
       step_on(guest, "define", address(name, "devices"),
               fmt::format("define VM {} with its NVIDIA devices", name), fmt::format("defining VM {}", name));
   step.actions = {"update"};
+  step.before = json_of(before);
+  step.after = json_of(after);
   step.action.arguments["remove"] = json_of(change.remove);
   step.action.arguments["unmanage"] = json_of(change.unmanage);
   step.action.arguments["add"] = change.add;
