@@ -5,6 +5,7 @@
 #include "cli/target.hpp"
 #include "cli/verbs.hpp"
 #include "host/sim/recorder.hpp"
+#include "inventory/inventory.hpp"
 #include "kinds/registry.hpp"
 #include "kinds/units/unit_name.hpp"
 #include "render/json_text.hpp"
@@ -49,12 +50,24 @@ void look_at_modules(const HostView& view) {
   }
 }
 
+/// What a document may ask of the vGPUs that are there.
+void look_at_vgpus(const HostView& view) {
+  const auto inventory = inventory_of(view);
+  if (!*inventory) return;
+  for (const auto& gpu : (**inventory).gpus)
+    for (const auto& vgpu : gpu.mediated_devices)
+      (void)view.files.read(
+          fmt::format("/sys/bus/mdev/devices/{}/nvidia/vgpu_params", vgpu.uuid.to_string()));
+}
+
 HostFile record(const Target& target, const Kinds& kinds) {
   const auto live = target.view();
   auto recorded = record_host(live, [&](const HostView& view) {
     (void)HostIdentity::read(view.files);
     (void)observe_all(kinds, view);
     if (!view.running) return;
+    (void)observe_all(kinds_of_all_gpus(), view);
+    look_at_vgpus(view);
     look_at_modules(view);
     look_at_all_units(live.files, view.units);  // listed past the recording, which needs no unit files
   });

@@ -35,8 +35,11 @@ std::vector<std::string> Bounds::exceeded_by(const Plan& plan, bool after_reboot
 }
 
 bool Bounds::puts_back(const Step& step) const {
-  return in_sync_.contains(step.action.address) && step.disruption == Disruption::none &&
-         step.affects.empty();
+  const bool serves = step.reason == ActionReason::prerequisite;
+  const bool ends_a_process =
+      std::ranges::any_of(step.affects, [](const Affected& affected) { return affected.type == "process"; });
+  return (in_sync_.contains(step.action.address) || serves) && step.disruption <= Disruption::stop_units &&
+         !ends_a_process;
 }
 
 std::string Bounds::excess(const Step& step) const {

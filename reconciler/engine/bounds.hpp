@@ -15,7 +15,8 @@ class Bounds {
   explicit Bounds(const Plan& approved);
 
   /// Why a step may not run, for each that may not; empty if all may. After a reboot, what the approved plan
-  /// found in sync may be put back if that disturbs nobody: the reboot has taken it away, not the user.
+  /// found in sync may be put back, with what that rests on, if it stops nothing but services for a while:
+  /// the reboot has taken it away, not the user. The policy holds as ever.
   [[nodiscard]] std::vector<std::string> exceeded_by(const Plan& plan, bool after_reboot) const;
 
  private:

@@ -11,24 +11,10 @@ namespace gpuhost {
 namespace {
 
 constexpr const char* devices_directory = "/sys/bus/pci/devices";
-constexpr std::uint64_t nvidia_vendor = 0x10de;
-constexpr std::uint64_t display_class = 0x03;
 constexpr std::uint16_t ari_capability = 0x000e;
 /// Lines of `resource` that are BARs of virtual functions. Source: include/linux/pci.h PCI_IOV_RESOURCES.
 constexpr std::size_t first_vf_bar = 7;
 constexpr std::size_t vf_bar_count = 6;
-
-Result<std::uint64_t> read_number(const FileReader& files, const std::string& path) {
-  const auto text = files.read(path);
-  if (!text) return std::unexpected(text.error());
-  const auto number = parse_unsigned(trim(*text));
-  if (!number) return fail(ErrorKind::invalid, fmt::format("{} is no number", path));
-  return *number;
-}
-
-std::string last_part(const Result<std::string>& link) {
-  return link ? link->substr(link->rfind('/') + 1) : std::string{};
-}
 
 Observed<bool> read_ari(const FileReader& files, const std::string& path) {
   const auto config = files.read(path);
@@ -46,23 +32,6 @@ Observed<std::vector<PciResource>> read_vf_bars(const FileReader& files, const s
   for (std::size_t i = first_vf_bar; i < std::min(all.size(), first_vf_bar + vf_bar_count); ++i)
     if (all[i].flags != 0) bars.push_back(all[i]);
   return bars;
-}
-
-GpuFunction read_gpu(const FileReader& files, const PciAddress& address, const std::string& directory) {
-  GpuFunction gpu{.address = address};
-  gpu.device_id = static_cast<std::uint16_t>(read_number(files, directory + "/device").value_or(0));
-  gpu.class_code = static_cast<std::uint32_t>(read_number(files, directory + "/class").value_or(0));
-  gpu.driver = last_part(files.link_target(directory + "/driver"));
-  if (const auto group = parse_unsigned(last_part(files.link_target(directory + "/iommu_group"))))
-    gpu.iommu_group = static_cast<unsigned>(*group);
-  const auto total = read_number(files, directory + "/sriov_totalvfs");
-  if (total)
-    gpu.total_vfs = static_cast<unsigned>(*total);
-  else if (total.error().kind != ErrorKind::not_found)
-    gpu.total_vfs = Observed<unsigned>::unknown(total.error().message);
-  gpu.ari = read_ari(files, directory + "/config");
-  if (!gpu.total_vfs.is_absent()) gpu.vf_bars = read_vf_bars(files, directory + "/resource");
-  return gpu;
 }
 
 std::uint32_t word_at(std::string_view config, std::size_t offset) {
@@ -102,20 +71,16 @@ std::optional<bool> has_extended_capability(std::string_view config, std::uint16
   return false;
 }
 
-Result<std::vector<GpuFunction>> read_gpus(const FileReader& files) {
-  const auto names = files.list(devices_directory);
-  if (!names) return std::unexpected(names.error());
-  std::vector<GpuFunction> gpus;
-  for (const auto& name : *names) {
-    const auto address = PciAddress::parse(name);
-    const auto directory = std::string(devices_directory) + "/" + name;
-    if (!address || read_number(files, directory + "/vendor").value_or(0) != nvidia_vendor) continue;
-    if (read_number(files, directory + "/class").value_or(0) >> 16 != display_class) continue;
-    if (files.link_target(directory + "/physfn")) continue;  // a virtual function
-    gpus.push_back(read_gpu(files, *address, directory));
-  }
-  std::ranges::sort(gpus, {}, &GpuFunction::address);
-  return gpus;
+bool SriovSupport::lacks_address_space() const {
+  return function_bars && std::ranges::any_of(*function_bars, &PciResource::unassigned);
+}
+
+SriovSupport read_sriov_support(const FileReader& files, const Gpu& gpu) {
+  const auto directory = fmt::format("{}/{}", devices_directory, gpu.address.to_string());
+  SriovSupport support{.address = gpu.address, .total_functions = gpu.total_functions};
+  support.ari = read_ari(files, directory + "/config");
+  if (!gpu.total_functions.is_absent()) support.function_bars = read_vf_bars(files, directory + "/resource");
+  return support;
 }
 
 }  // namespace gpuhost

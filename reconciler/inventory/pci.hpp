@@ -10,6 +10,7 @@
 #include "base/pci_address.hpp"
 #include "base/result.hpp"
 #include "host/files.hpp"
+#include "inventory/inventory.hpp"
 
 namespace gpuhost {
 
@@ -24,21 +25,19 @@ struct PciResource {
   [[nodiscard]] std::uint64_t size() const { return end == 0 ? 0 : end - start + 1; }
 };
 
-/// An NVIDIA display function that is not a virtual function.
-struct GpuFunction {
+/// What a GPU's virtual functions rest on in the firmware.
+struct SriovSupport {
   PciAddress address;
-  std::uint16_t device_id = 0;   ///< the vendor is 0x10de
-  std::uint32_t class_code = 0;  ///< 0x030000 VGA, 0x030200 3D controller
-  std::string driver;            ///< bound driver; empty: none
-  std::optional<unsigned> iommu_group;
-  Observed<unsigned> total_vfs;  ///< virtual functions it can have; absent: no SR-IOV
-  Observed<bool> ari;            ///< Alternative Routing-ID Interpretation capability
+  Observed<unsigned> total_functions;  ///< it can have; absent: no SR-IOV
+  Observed<bool> ari;                  ///< Alternative Routing-ID Interpretation capability
   /// BARs of the virtual functions; absent: no SR-IOV.
-  Observed<std::vector<PciResource>> vf_bars;
+  Observed<std::vector<PciResource>> function_bars;
+
+  /// A BAR was given no address space: enabling the functions will fail.
+  [[nodiscard]] bool lacks_address_space() const;
 };
 
-/// From /sys/bus/pci/devices, by address. not_found: the host has no PCI bus.
-[[nodiscard]] Result<std::vector<GpuFunction>> read_gpus(const FileReader& files);
+[[nodiscard]] SriovSupport read_sriov_support(const FileReader& files, const Gpu& gpu);
 
 /// All lines of a `resource` file; a line that is none ends it.
 [[nodiscard]] std::vector<PciResource> parse_pci_resources(std::string_view text);

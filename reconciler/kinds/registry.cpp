@@ -109,6 +109,18 @@ std::optional<DecodedDocument> decode_document(Diagnostics& diagnostics, bool sk
   return decoded;
 }
 
+Kinds kinds_of_all_gpus() {
+  GpuSpecs gpu;
+  gpu.entry.name = Located{std::string("gpu"), Mark{}};
+  gpu.entry.selector = GpuSelector{.by = GpuSelector::By::all};
+  gpu.entry.mode = Located{GpuMode::vgpu, Mark{}};
+  gpu.functions = Located{FunctionsSpec{.enabled = true}, Mark{}};
+  gpu.vgpu.vgpus = Located{std::vector<VgpuSpec::Vgpus>{}, Mark{}};
+  DocumentSpecs specs;
+  specs.gpus.push_back(std::move(gpu));
+  return make_kinds(std::move(specs));
+}
+
 Kinds all_kinds() {
   return make_kinds({});
 }

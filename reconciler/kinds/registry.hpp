@@ -35,6 +35,9 @@ struct DecodedDocument {
 /// The kinds of a document that may have been decoded, or made up.
 [[nodiscard]] Kinds make_kinds(DocumentSpecs specs);
 
+/// The kinds of a document that names every GPU: they look at all that planning for one may rest on.
+[[nodiscard]] Kinds kinds_of_all_gpus();
+
 /// The kinds with nothing desired, for `observe` and `export`: they look at all they know of.
 [[nodiscard]] Kinds all_kinds();
 

@@ -27,6 +27,7 @@ namespace gpuhost {
 /// The parts of plan_json that other outputs have as well.
 [[nodiscard]] Json finding_json(const Finding& finding);
 [[nodiscard]] Json drift_json(const Plan& plan);
+[[nodiscard]] Json conditions_json(const Plan& plan);
 [[nodiscard]] Json host_json(const HostIdentity& host);
 
 }  // namespace gpuhost

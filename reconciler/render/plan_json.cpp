@@ -119,8 +119,7 @@ Json drift_json(const Plan& plan) {
 Json conditions_json(const Plan& plan) {
   Json conditions = Json::array();
   for (const auto& one : plan.conditions)
-    conditions.push_back(
-        {{"type", to_string(one.type)}, {"address", one.address}, {"message", one.message}});
+    conditions.push_back({{"type", to_string(one.type)}, {"address", one.address}, {"message", one.message}});
   return conditions;
 }
 

@@ -117,6 +117,8 @@ std::string plan_markdown(const Plan& plan) {
   text += section("Unknown", findings_with(plan, Finding::Verdict::unknown), [](const Finding* finding) {
     return fmt::format("{}: {}", code(finding->address), prose(finding->reason));
   });
+  text += section("So it stays", plan.conditions,
+                  [](const Condition& one) { return prose(condition_text(one)); });
   text += section("Notes", plan.notes, [](const Note& note) {
     return fmt::format("{}{}{}{}", note.address.empty() ? "" : code(note.address) + ": ", prose(note.message),
                        note.advice.empty() ? "" : "; ", prose(note.advice));

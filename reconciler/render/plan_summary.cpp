@@ -110,6 +110,11 @@ std::string disruption_text(const Step& step) {
   return fmt::format("{}{}{}", to_string(step.disruption), hit.empty() ? "" : ": ", join(hit, ", "));
 }
 
+std::string condition_text(const Condition& condition) {
+  return fmt::format("{}: {}: {}", to_string(condition.type), escape_for_terminal(condition.address),
+                     escape_for_terminal(condition.message));
+}
+
 std::string host_text(const HostIdentity& host) {
   return fmt::format("{} (kernel {})",
                      host.name.empty() ? "without a readable name" : escape_for_terminal(host.name),

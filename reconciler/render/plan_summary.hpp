@@ -34,6 +34,9 @@ struct PlanSummary {
 /// "stop-units: unit a.service, process qemu (pid 12)"; empty when nobody notices.
 [[nodiscard]] std::string disruption_text(const Step& step);
 
+/// "Degraded: gpu[desk]: one of two …"; escaped.
+[[nodiscard]] std::string condition_text(const Condition& condition);
+
 /// "kvm-gpu-07 (kernel 6.1.0-25-amd64)", with words for what could not be read; escaped.
 [[nodiscard]] std::string host_text(const HostIdentity& host);
 

@@ -85,6 +85,7 @@ class PlanText {
     line(
         "  failure: what is staged holds from the next boot on, whoever causes it. Apply again after it to "
         "finish.");
+    line("  What is as desired now and does not outlive a boot is put back after it.");
   }
 
   [[nodiscard]] std::string sign(const Step& step) const {
@@ -172,7 +173,7 @@ class PlanText {
   void conditions() {
     if (plan_.conditions.empty()) return;
     heading("So it stays, also when all is done:");
-    for (const auto& one : plan_.conditions) line("  " + condition_text(one, style_));
+    for (const auto& one : plan_.conditions) line("  " + condition_text(one));
   }
 
   void notes() {

@@ -94,7 +94,7 @@ std::string verify_text(const Plan& plan, const Style& style) {
     text += fmt::format("  {}: was set to {}, is {}\n", escape_for_terminal(item.address),
                         value_text(item.applied), observed_text(item.observed));
   if (!plan.conditions.empty()) text += "\n";
-  for (const auto& one : plan.conditions) text += condition_text(one, style) + "\n";
+  for (const auto& one : plan.conditions) text += condition_text(one) + "\n";
   if (!plan.findings.empty()) text += "\n";
   return text + style.bold(verdict_text(count_findings(plan), plan.findings.size())) + "\n";
 }

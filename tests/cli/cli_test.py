@@ -223,7 +223,11 @@ class Documents(CommandTest):
 
     def test_a_selector_without_more_is_7_as_it_asks_for_a_gpu(self):
         planned = self.on_host("plan", document("gpus: [{match: {address: '0000:41:00.0'}}]\n"), expect=7)
-        self.assertIn("gpus[0000:41:00.0].match", planned.stdout)
+        self.assertIn("0000:41:00.0 matches no GPU", planned.stdout)
+        self.on_host("verify", document("gpus: [{match: {address: '0000:41:00.0'}}]\n"), expect=2)
+        skipped = self.on_host("plan", document("gpus: [{match: {address: '0000:41:00.0'}}]\n"), "--missing", "skip",
+                               expect=0)
+        self.assertIn("Degraded: gpu[0000:41:00.0]", skipped.stdout)
 
     def test_another_host_comes_before_what_is_not_supported(self):
         self.apply(document("driver: {flavor: none}\n", hosts=", hosts: ['other*']"), expect=6)

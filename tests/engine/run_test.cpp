@@ -221,6 +221,32 @@ void stage_and_use(ToyBench& bench) {
   };
 }
 
+/// Virtual functions, say: they are there, and gone after a boot.
+RunReport::Result lose_at_reboot(Disruption disruption) {
+  ToyBench bench;
+  stage_and_use(bench);
+  const Fact functions{"f/functions", "up"};
+  bench.world->facts = {functions};
+  auto& kind = bench.kind("f");
+  kind.findings = {{.address = "functions"}};
+  kind.steps = until_there({{.title = "functions", .provides = {functions}, .disruption = disruption}});
+  bench.desired.policy.disruption = Disruption::reboot;
+  const auto report = bench.run({.executor = {.workers = 1},
+                                 .reboot = [&]() -> Result<void> {
+                                   bench.world->facts.erase(functions);
+                                   bench.world->reboot();
+                                   return {};
+                                 },
+                                 .resumes = true});
+  return report->result;
+}
+
+TEST(Run, WhatARebootTakesAwayIsPutBackUnlessThatHitsMoreThanServices) {
+  EXPECT_EQ(lose_at_reboot(Disruption::none), RunReport::Result::converged);
+  EXPECT_EQ(lose_at_reboot(Disruption::stop_units), RunReport::Result::converged);
+  EXPECT_EQ(lose_at_reboot(Disruption::stop_guests), RunReport::Result::failed);
+}
+
 TEST(Run, StopsAtTheRebootUnlessBothPolicyAndCallerAllowIt) {
   ToyBench bench;
   stage_and_use(bench);

@@ -141,7 +141,7 @@ TEST(Inventory, WhatTheDriverSaysGoesBeforeTheRecord) {
       R"( "uuid": "GPU-00000000-0000-0000-0000-000000000000", "serial": "1320000"}]})";
   put_driver_information(host, gpu_address, gpu_uuid, 0);
   EXPECT_EQ(read(host).gpus[0].uuid, gpu_uuid);
-  EXPECT_EQ(read(host).gpus[0].serial, std::nullopt);  // that of the other board
+  EXPECT_EQ(read(host).gpus[0].serial, std::nullopt);     // that of the other board
   put_driver_information(host, gpu_address, "GPU-?", 0);  // until somebody has opened it
   EXPECT_NE(read(host).gpus[0].uuid, "GPU-?");
 }

@@ -57,18 +57,17 @@ class FakeHost final : public FileReader,
   Result<std::vector<Domain>> domains(const std::string&) const override {
     if (!guests) return fail(ErrorKind::unavailable, "libvirt cannot be reached");
     std::vector<Domain> all;
-    for (const auto& [name, domain] : *guests) all.push_back(domain);
+    for (const auto& [name, domain] : *guests) all.push_back(without_secrets(domain));
     return all;
   }
   Result<Domain> domain(const std::string&, const std::string& name) const override {
     if (!guests) return fail(ErrorKind::unavailable, "libvirt cannot be reached");
-    if (const auto found = guests->find(name); found != guests->end()) return found->second;
+    if (const auto found = guests->find(name); found != guests->end()) return without_secrets(found->second);
     return fail(ErrorKind::not_found, "no domain " + name);
   }
   Result<std::string> full_definition(const std::string& connection, const std::string& name) override {
-    auto found = domain(connection, name);
-    if (!found) return fail(std::move(found));
-    return found->definition;
+    if (auto found = domain(connection, name); !found) return fail(std::move(found));
+    return guests->at(name).definition;
   }
   Result<void> define(const std::string&, const std::string& xml) override {
     const auto begin = xml.find("<name>") + 6;
@@ -200,6 +199,14 @@ class FakeHost final : public FileReader,
   std::string utc_now() const override { return "2026-01-31T12:00:00Z"; }
 
  private:
+  /// As a read-only connection shows it: no passwords of consoles.
+  static Domain without_secrets(Domain domain) {
+    constexpr std::string_view secret = " passwd='";
+    for (auto* xml : {&domain.definition, &domain.live})
+      for (auto at = xml->find(secret); at != std::string::npos; at = xml->find(secret))
+        xml->erase(at, xml->find('\'', at + secret.size()) + 1 - at);
+    return domain;
+  }
   static void turn_off(Domain& domain) {
     domain.running = false;
     domain.live.clear();

@@ -45,6 +45,7 @@ Phase 1 of 2, now:
   ---- reboot: everything that runs on this host stops, its VMs included ----
   The policy does not let gpuhost restart the host: apply ends here with exit code 3, which is no
   failure: what is staged holds from the next boot on, whoever causes it. Apply again after it to finish.
+  What is as desired now and does not outlive a boot is put back after it.
 
 Phase 2 of 2, after the reboot:
 

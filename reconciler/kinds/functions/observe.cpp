@@ -28,12 +28,10 @@ std::optional<PciAddress> gpu_in(const Fact& fact) {
   return PciAddress::parse(std::string_view(fact.subject).substr(prefix.size()));
 }
 
-std::set<PciAddress> without_address_space(const FileReader& files) {
+std::set<PciAddress> without_address_space(const FileReader& files, const Inventory& inventory) {
   std::set<PciAddress> found;
-  const auto gpus = read_gpus(files);
-  if (!gpus) return found;
-  for (const auto& gpu : *gpus)
-    if (gpu.vf_bars && std::ranges::any_of(*gpu.vf_bars, &PciResource::unassigned)) found.insert(gpu.address);
+  for (const auto& gpu : inventory.gpus)
+    if (read_sriov_support(files, gpu).lacks_address_space()) found.insert(gpu.address);
   return found;
 }
 
@@ -85,7 +83,7 @@ FunctionsState Functions::look(const HostView& host) const {
   state.usage = usage_of(host);
   state.tool_there = host.files.exists(sriov_manage);
   state.nvidia_there = is_there(host.files, "/sys/bus/pci/drivers/nvidia");
-  state.without_bars = without_address_space(host.files);
+  state.without_bars = without_address_space(host.files, **state.inventory);
   return state;
 }
 

@@ -32,12 +32,16 @@ void compare(const GpuEntry& entry, const Selection& selection, Proposal& propos
   const bool too_many = entry.selector->expect && selection.gpus.size() > *entry.selector->expect;
   if (selection.problem.empty()) return;
   if (!skip || too_many) {
+    proposal.findings.push_back({.address = address_of(entry) + ".match",
+                                 .verdict = Finding::Verdict::differs,
+                                 .desired = entry.selector->expect.value_or(1),
+                                 .observed = selection.gpus.size(),
+                                 .reason = selection.problem});
     proposal.notes.push_back({Note::Severity::error, address_of(entry), selection.problem, selection.advice});
     return;
   }
-  proposal.notes.push_back(
-      {Note::Severity::warning, address_of(entry), selection.problem + "; left out, as missing: skip says"});
-  proposal.conditions.push_back({Condition::Type::degraded, address_of(entry), selection.problem});
+  proposal.conditions.push_back({Condition::Type::degraded, address_of(entry),
+                                 selection.problem + "; left out, as missing: skip says"});
 }
 
 }  // namespace

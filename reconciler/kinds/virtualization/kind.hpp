@@ -25,7 +25,7 @@ struct VirtualizationState {
     Result<bool> kvm_module;  ///< kvm_intel or kvm_amd, as the processor needs, is loaded or built in
     Iommu iommu;
     Result<std::string> command_line;
-    Result<std::vector<GpuFunction>> gpus;
+    Result<std::vector<SriovSupport>> gpus;
   };
   /// Nothing: no kernel of the host runs, so that there is nothing to ask.
   std::optional<Running> running;

@@ -78,24 +78,28 @@ Json describe(const State::Iommu& iommu) {
   return shown;
 }
 
-Json describe(const GpuFunction& gpu) {
-  Json shown{{"address", gpu.address.to_string()},
-             {"pci_id", fmt::format("10de:{:04x}", gpu.device_id)},
-             {"class", fmt::format("{:06x}", gpu.class_code)},
-             {"driver", gpu.driver.empty() ? Json(nullptr) : Json(gpu.driver)},
-             {"iommu_group", gpu.iommu_group ? Json(*gpu.iommu_group) : Json(nullptr)}};
+Json describe(const SriovSupport& gpu) {
   const auto value = [](const auto& observed) {
     if (observed.is_unknown()) return Json{{"unknown", observed.reason()}};
     return observed ? Json(*observed) : Json(nullptr);
   };
-  shown["sriov_total_vfs"] = value(gpu.total_vfs);
-  shown["ari"] = value(gpu.ari);
-  if (gpu.vf_bars) {
+  Json shown{{"address", gpu.address.to_string()},
+             {"sriov_total_vfs", value(gpu.total_functions)},
+             {"ari", value(gpu.ari)}};
+  if (gpu.function_bars) {
     shown["vf_bars"] = Json::array();
-    for (const auto& bar : *gpu.vf_bars)
+    for (const auto& bar : *gpu.function_bars)
       shown["vf_bars"].push_back({{"bytes", bar.size()}, {"assigned", !bar.unassigned()}});
   }
   return shown;
+}
+
+Result<std::vector<SriovSupport>> look_at_gpus(const HostView& host) {
+  const auto inventory = inventory_of(host);
+  if (!*inventory) return std::unexpected(inventory->error());
+  std::vector<SriovSupport> gpus;
+  for (const auto& gpu : (**inventory).gpus) gpus.push_back(read_sriov_support(host.files, gpu));
+  return gpus;
 }
 
 }  // namespace
@@ -113,7 +117,7 @@ VirtualizationState Virtualization::look(const HostView& host) const {
       .kvm_module = look_at_kvm_module(files),
       .iommu = {list_or_none(files, "/sys/class/iommu"), look_at_groups(files), look_at_firmware(files)},
       .command_line = files.read("/proc/cmdline"),
-      .gpus = read_gpus(files)}};
+      .gpus = look_at_gpus(host)}};
 }
 
 Json VirtualizationState::describe() const {

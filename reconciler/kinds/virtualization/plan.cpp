@@ -132,13 +132,13 @@ void note_gpus(const Running& running, std::vector<Note>& notes) {
   if (!running.gpus) return;
   for (const auto& gpu : *running.gpus) {
     const auto address = fmt::format("virtualization.gpus[{}]", gpu.address.to_string());
-    if (gpu.vf_bars && std::ranges::any_of(*gpu.vf_bars, &PciResource::unassigned))
+    if (gpu.lacks_address_space())
       notes.push_back(
           {Note::Severity::warning, address,
            "the firmware gave the BARs of the virtual functions no address space",
            "turn on Above 4G decoding and SR-IOV in the firmware; on some boards the kernel parameter "
            "pci=realloc helps"});
-    if (gpu.total_vfs && gpu.ari && !*gpu.ari)
+    if (gpu.total_functions && gpu.ari && !*gpu.ari)
       notes.push_back({Note::Severity::warning, address,
                        "the GPU offers SR-IOV but no ARI: its virtual functions may not be addressable",
                        "turn on ARI in the firmware"});

@@ -228,11 +228,16 @@ void VmBinding::compare(const VmSpec& spec, const VmBindingState& state, const D
   if (const auto error = state.unreachable.find(spec.connection); error != state.unreachable.end())
     return unknown_fields(spec, error->second, proposal);
   const auto* guest = state.find(spec.connection, *spec.name);
-  if (guest == nullptr) return refuse_missing(spec, state, proposal);
+  if (guest == nullptr) {
+    unknown_fields(spec, {ErrorKind::not_found, "the domain is not there"}, proposal);
+    return refuse_missing(spec, state, proposal);
+  }
   if (!guest->definition) return unknown_fields(spec, guest->definition.error(), proposal);
-  if (!guest->may_be_stopped())
+  if (!guest->may_be_stopped()) {
+    unknown_fields(spec, {ErrorKind::unsupported, guest->why_not_stopped()}, proposal);
     return refuse(spec, guest->why_not_stopped(), "take it out of 'vms': gpuhost changes no such domain",
                   proposal);
+  }
   const bool names_devices = spec.devices.has_value();
   const bool knows_gpus = gpus_or_none(*state.inventory) != nullptr;
   if (names_devices && !knows_gpus) unknown_field(spec, "devices", state.inventory->error(), proposal);

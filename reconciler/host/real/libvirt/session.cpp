@@ -34,6 +34,8 @@ constexpr std::array known_errors{
     KnownError{VIR_ERR_ACCESS_DENIED, ErrorKind::denied, "see libvirt's access rules (polkit)"},
     KnownError{VIR_ERR_OPERATION_DENIED, ErrorKind::denied, ""},
     KnownError{VIR_ERR_INVALID_ARG, ErrorKind::invalid, ""},
+    KnownError{VIR_ERR_NO_NAME, ErrorKind::invalid, ""},
+    KnownError{VIR_ERR_OS_TYPE, ErrorKind::invalid, ""},
     KnownError{VIR_ERR_XML_ERROR, ErrorKind::invalid, ""},
     KnownError{VIR_ERR_XML_DETAIL, ErrorKind::invalid, ""},
     KnownError{VIR_ERR_XML_INVALID_SCHEMA, ErrorKind::invalid, ""},

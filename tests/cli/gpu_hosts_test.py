@@ -1,0 +1,185 @@
+"""Black-box tests of the gpuhost command on the example GPU hosts: what an operator does with them over time."""
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import jsonschema
+
+GPUHOST = None
+EXAMPLES = None
+
+LEFT, RIGHT = "0000:41:00.0", "0000:61:00.0"  # of kvm-a100-pair
+HEAD = "apiVersion: gpuhost/v1\nkind: HostState\nmetadata: {name: operator}\npolicy: {disruption: %s}\n"
+
+
+def left(count, policy="stop-guests", more=""):
+    return (HEAD % policy + f"gpus: [{{name: left, match: {{address: '{LEFT}'}}, mode: vgpu,\n"
+            f"  vgpus: [{{name: train, type: A100-10C, count: {count}}}]}}]\n" + more)
+
+
+class HostTest(unittest.TestCase):
+    name = "kvm-a100-pair"
+
+    def setUp(self):
+        self.directory = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.directory)
+        self.host = self.directory / "host.yaml"
+        shutil.copy(EXAMPLES / "hosts" / f"{self.name}.yaml", self.host)
+
+    def gpuhost(self, verb, text, *arguments, expect=0, host=None):
+        path = self.directory / "document.yaml"
+        path.write_text(text, encoding="utf-8")
+        done = subprocess.run([GPUHOST, verb, "-f", path, "--host", host or self.host, *arguments],
+                              capture_output=True, encoding="utf-8", stdin=subprocess.DEVNULL, timeout=60, check=False)
+        self.assertEqual(done.returncode, expect, f"{verb} {arguments}\n{text}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def observed(self):
+        done = subprocess.run([GPUHOST, "observe", "--host", self.host, "-o", "json"], capture_output=True, check=True)
+        return json.loads(done.stdout)["observed"]
+
+    def plan(self, text, *arguments, **more):
+        return json.loads(self.gpuhost("plan", text, "-o", "json", *arguments, **more).stdout)
+
+    def summary(self, text, *arguments, expect=0):
+        lines = self.gpuhost("apply", text, "--yes", "-o", "json", *arguments, expect=expect).stdout.splitlines()
+        return json.loads(lines[-1])
+
+    def applied(self, text, *arguments):
+        """Applied, read back, and applied again without a change of the host."""
+        summary = self.summary(text, *arguments)
+        self.gpuhost("verify", text)
+        self.gpuhost("plan", text, "--detailed-exitcode")
+        before = self.host.read_bytes()
+        self.assertFalse(self.summary(text)["changed"])
+        self.assertEqual(self.host.read_bytes(), before)
+        return summary
+
+
+def changes(plan):
+    return [(change["address"], change["actions"]) for change in plan["changes"]]
+
+
+def uuids(plan_or_observation):
+    return sorted(change["after"]["uuid"] for change in plan_or_observation["changes"]
+                  if ".vgpu[" in change["address"] and change["actions"] == ["create"])
+
+
+class Vgpus(HostTest):
+    def test_identities_are_known_before_there_are_functions_and_stay_over_a_reboot(self):
+        first = uuids(self.plan(left(2)))
+        self.assertEqual(len(first), 2)
+        self.applied(left(2))
+        reboot = "kernel: {parameters: {pcie_aspm: 'off'}}\n"
+        self.summary(left(2, "reboot", reboot), "--reboot")
+        self.gpuhost("verify", left(2, "reboot", reboot))
+        text = self.host.read_text()
+        for uuid in first:
+            self.assertIn(uuid, text)
+
+    def test_growing_adds_and_shrinking_removes_the_highest(self):
+        self.applied(left(2))
+        grown = changes(self.plan(left(3)))
+        self.assertIn(("gpu[left].vgpu[train/2]", ["create"]), grown)
+        self.assertFalse([address for address, _ in grown if "train/0" in address or "train/1" in address])
+        self.applied(left(3))
+        shrunk = self.plan(left(1))
+        gone = [change["before"]["uuid"] for change in shrunk["changes"] if change["actions"] == ["delete"]]
+        kept = self.plan(left(1).replace("operator", "another"), expect=7)
+        self.assertEqual(len(gone), 2)
+        self.assertEqual({change["action_reason"] for change in shrunk["changes"] if "vgpu" in change["address"]},
+                         {"removed_from_desired"})
+        self.assertFalse(kept["applyable"], "two documents own one GPU's vGPUs")
+        self.applied(left(1))
+
+    def test_a_guest_keeps_its_vgpu_from_being_removed(self):
+        guest = "vms: [{name: train-01, devices: [{vgpu: left/train/1}], state: running}]\n"
+        self.applied(left(2, more=guest))
+        self.assertIn("train-01", self.gpuhost("plan", left(1, policy="remove-idle"), expect=7).stdout)
+        self.gpuhost("verify", left(2, more=guest))
+
+    def test_mistakes_that_other_tools_take_for_success(self):
+        for wrong, why in ((left(2).replace("A100-10C", "A100-11C"), "did you mean"),
+                           (left(5), "4 of A100-10C fit"),
+                           (left(2).replace(LEFT, "0000:42:00.0"), "0000:42:00.0 matches no GPU")):
+            with self.subTest(why):
+                before = self.host.read_bytes()
+                self.assertIn(why, self.gpuhost("plan", wrong, expect=7).stdout)
+                self.gpuhost("apply", wrong, "--yes", expect=7)
+                self.assertEqual(self.host.read_bytes(), before)
+
+
+class Passthrough(HostTest):
+    document = (HEAD % "stop-units" + f"gpus: [{{name: right, match: {{address: '{RIGHT}'}}, mode: passthrough}}]\n")
+
+    def test_given_back_to_the_driver_it_had(self):
+        self.applied(self.document)
+        self.assertEqual(self.observed()["gpus"][RIGHT]["driver"], "vfio-pci")
+        self.applied(HEAD % "stop-units")
+        self.assertEqual(self.observed()["gpus"][RIGHT]["driver"], "nvidia")
+
+    def test_a_gpu_on_vfio_pci_is_still_found_by_its_uuid(self):
+        uuid = self.observed()["gpus"][RIGHT]["uuid"]
+        self.applied(self.document)
+        self.assertEqual(self.observed()["gpus"][RIGHT]["uuid"], uuid)
+        self.applied(self.document.replace(f"address: '{RIGHT}'", f"uuid: {uuid}"))
+
+    def test_policy_and_protection(self):
+        refused = self.gpuhost("plan", self.document.replace("stop-units", "none"), expect=7).stdout
+        self.assertIn("nvidia-persistenced.service", refused)
+        protected = self.document.replace("disruption: stop-units",
+                                          f"disruption: reboot, protect: {{gpus: ['{RIGHT}']}}")
+        self.assertIn(f"GPU {RIGHT} is protected", self.gpuhost("plan", protected, expect=7).stdout)
+
+
+class Degraded(HostTest):
+    name = "kvm-h100-x7"
+
+    def test_one_of_eight_absent(self):
+        document = HEAD % "stop-units" + "gpus: [{name: hgx, match: {pciId: '10de:2330', expect: 8}, functions: enabled}]\n"
+        self.gpuhost("plan", document, expect=7)
+        self.gpuhost("verify", document, expect=2)
+        summary = self.summary(document, "--missing", "skip")
+        self.assertEqual((summary["result"], summary["exit_code"]), ("degraded", 0))
+        status = json.loads(subprocess.run([GPUHOST, "status", "--host", self.host, "-o", "json"], capture_output=True,
+                                           check=True).stdout)
+        degraded = next(one for one in status["status"]["conditions"] if one["type"] == "Degraded")
+        self.assertEqual(degraded["status"], "True")
+        self.assertIn("7 of 8", degraded["message"])
+
+    def test_what_there_is_keeps_its_number(self):
+        plan = self.plan(HEAD % "stop-units" + "gpus: [{name: hgx, match: {all: true, expect: 8, missing: skip},"
+                         " functions: enabled}]\n")
+        addresses = {address for address, _ in changes(plan)}
+        self.assertIn("gpu[hgx#7].functions", addresses)
+        self.assertNotIn("gpu[hgx#5].functions", addresses)
+
+
+class Renderings(HostTest):
+    def test_every_example_plan_is_valid_by_the_schema(self):
+        schema = json.loads(subprocess.run([GPUHOST, "schema", "plan"], capture_output=True, check=True).stdout)
+        for document in sorted([*EXAMPLES.glob("kvm-*/*.yaml"), *EXAMPLES.glob("refused/kvm-*/*.yaml")]):
+            with self.subTest(document=document):
+                host = EXAMPLES / "hosts" / f"{document.parent.name}.yaml"
+                done = subprocess.run([GPUHOST, "plan", "-f", document, "--host", host, "-o", "json"],
+                                      capture_output=True, timeout=60, check=False)
+                self.assertIn(done.returncode, (0, 7))
+                jsonschema.validate(json.loads(done.stdout), schema)
+
+    def test_a_recording_of_a_recording_gives_the_same_plan(self):
+        record = self.directory / "recorded.yaml"
+        for document in (EXAMPLES / "kvm-a100-pair").glob("*.yaml"):
+            with self.subTest(document=document):
+                subprocess.run([GPUHOST, "observe", "--host", self.host, "--record", record], capture_output=True,
+                               check=True)
+                text = document.read_text()
+                self.assertEqual(self.plan(text)["plan_id"], self.plan(text, host=record)["plan_id"])
+
+
+if __name__ == "__main__":
+    GPUHOST, EXAMPLES = sys.argv[1], pathlib.Path(sys.argv[2])
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]])
