@@ -174,15 +174,13 @@ TEST(VgpuRules, TheVendorSpecificFrameworkIsNotSupported) {
               AllOf(HasSubstr("vendor-specific VFIO"), HasSubstr("not supported by this version")));
 }
 
-TEST(VgpuRules, PartsOfAnEntryThatAreNotSupportedAreErrorsAtTheirAddresses) {
+TEST(VgpuRules, WhatOneVgpuCannotHaveYetIsAnErrorAtItsAddress) {
   VgpuHost host;
   host.add_a100();
   auto vgpus = some("train", "A100-8C");
   vgpus.instance = Located{std::string("big"), Mark{}};
   vgpus.placement = Located{std::vector<unsigned>{0}, Mark{}};
-  auto entry = listing("left", a100, {vgpus});
-  entry.spec.sizes = Located{VgpuSpec::Sizes::mixed, Mark{}};
-  entry.spec.scheduler = Located{VgpuSpec::Scheduler{}, Mark{}};
+  const auto entry = listing("left", a100, {vgpus});
   const auto notes = plan(host, {entry}).notes;
   std::vector<std::string> addresses;
   for (const auto& note : notes) {
@@ -191,8 +189,7 @@ TEST(VgpuRules, PartsOfAnEntryThatAreNotSupportedAreErrorsAtTheirAddresses) {
     addresses.push_back(note.address);
   }
   EXPECT_THAT(addresses,
-              ::testing::ElementsAre("gpu[left].sizes", "gpu[left].scheduler",
-                                     "gpu[left].vgpu[train].instance", "gpu[left].vgpu[train].placement"));
+              ::testing::ElementsAre("gpu[left].vgpu[train].instance", "gpu[left].vgpu[train].placement"));
 }
 
 TEST(VgpuRules, FunctionsThatCannotBeHad) {

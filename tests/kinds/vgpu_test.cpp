@@ -130,6 +130,7 @@ TEST(Vgpu, RemovedBeforeOthersAreMade) {
                                         "create vGPU train/0 (A100-8C) on left"));
   EXPECT_TRUE(seen.applyable());
   EXPECT_EQ(seen.steps[1].step.after["parent"], "0000:41:00.4");
+  EXPECT_THAT(seen.steps[1].after, ElementsAre(0U));
 }
 
 TEST(Vgpu, WithoutFunctionsYetIsProvisional) {
@@ -262,7 +263,7 @@ TEST(Vgpu, KeepsItsVirtualFunctionWhateverElseTheListSays) {
   auto kind = make_vgpu({listing("left", a100, {some("a", "A100-8C"), some("b", "A100-8C", 2)})});
   run_all(*kind, testing::plan(*kind, host.fake, owned, {}), host.fake, owned);
   host.reboot();
-  kind = make_vgpu({listing("left", a100, {some("new", "A100-8C"), some("b", "A100-8C", 2)})});
+  kind = make_vgpu({listing("left", a100, {some("b", "A100-8C", 2), some("new", "A100-8C")})});
   run_all(*kind, testing::plan(*kind, host.fake, owned, {}), host.fake, owned);
   EXPECT_EQ(host.vgpu(uuid_of("left/b/0")), "0000:41:00.5 GRID A100-8C");
   EXPECT_EQ(host.vgpu(uuid_of("left/b/1")), "0000:41:00.6 GRID A100-8C");
@@ -384,6 +385,45 @@ TEST(Vgpu, IsDescribedWithItsHoldersAndTheTypesThatThereAre) {
   EXPECT_EQ(gpu["vgpus"][stranger]["defined_in"], Json::array({"cad-01"}));
   EXPECT_EQ(gpu["types"]["GRID M60-1Q"]["framebuffer_mb"], 1024);
   EXPECT_EQ(gpu["types"]["GRID M60-1Q"]["available"], 8);
+}
+
+/// Counts how often each file of another reader is read.
+class CountingFiles final : public FileReader {
+ public:
+  explicit CountingFiles(const FileReader& files) : files_(files) {}
+  mutable std::map<std::string, unsigned> reads;
+
+  Result<std::string> read(const std::string& path) const override {
+    ++reads[path];
+    return files_.read(path);
+  }
+  Result<std::vector<std::string>> list(const std::string& path) const override { return files_.list(path); }
+  Result<std::string> link_target(const std::string& path) const override { return files_.link_target(path); }
+  Result<FileStatus> status(const std::string& path) const override { return files_.status(path); }
+
+ private:
+  const FileReader& files_;
+};
+
+TEST(Vgpu, LooksAtEachFileOnce) {
+  VgpuHost host;
+  host.add_a100();
+  auto vgpus = some("train", "A100-8C", 3);
+  vgpus.params = {{"enable_uvm", "1"}};
+  host.add_vgpu(uuid_of("left/train/0"), a100_functions[0], a100_8c);
+  const CountingFiles files(host.fake);
+  const HostView view{files, host.fake, host.fake, host.fake, host.fake, host.fake, true};
+  Kinds kinds;
+  kinds.push_back(make_vgpu({listing("left", a100, {vgpus})}));
+  EXPECT_EQ(observe_all(kinds, view).size(), 1U);
+  EXPECT_EQ(files.reads.count("/sys/bus/mdev/devices/" + uuid_of("left/train/0") + "/nvidia/vgpu_params"),
+            1U);
+  for (const auto& [path, count] : files.reads) {
+    if (!path.contains("mdev") && !path.starts_with("/etc/")) continue;  // of the inventory
+    EXPECT_EQ(count, 1U) << path;
+    // Of types that nobody asks for only the name is read.
+    EXPECT_FALSE(path.contains("nvidia-468/") && !path.ends_with("/name")) << path;
+  }
 }
 
 TEST(Vgpu, UnderADirectoryOrWithoutPciIsNobodysBusiness) {

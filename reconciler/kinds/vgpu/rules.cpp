@@ -175,9 +175,6 @@ std::vector<Note> unsupported_in(const GpuCase& on, const VgpuSpec& spec) {
     notes.push_back({Note::Severity::error, std::move(address),
                      fmt::format("{} not supported by this version", what), std::string(advice)});
   };
-  if (spec.sizes && **spec.sizes == VgpuSpec::Sizes::mixed)
-    add(on.address("sizes"), "mixed sizes are", "set sizes: equal");
-  if (spec.scheduler) add(on.address("scheduler"), "schedulers are", "leave it out");
   if (!spec.vgpus) return notes;
   for (const auto& vgpus : **spec.vgpus) {
     const auto address = on.address(fmt::format("vgpu[{}]", *vgpus.name));

@@ -43,7 +43,7 @@ struct VgpuSpec {
 /// The vGPUs of each GPU, on the mediated device framework. An entry in mode passthrough or bare-metal stands
 /// for one with an empty list, since its GPU cannot have any.
 ///
-/// Facts: see gpu_facts::present and without_vgpus.
+/// Facts: see gpu_facts::present and without_vgpus; and its own, "vgpu/UUID" "absent".
 [[nodiscard]] std::unique_ptr<Kind> make_vgpu(std::vector<ForGpus<VgpuSpec>> entries);
 
 /// As those see them who only refer to them.
