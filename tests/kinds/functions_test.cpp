@@ -157,6 +157,14 @@ TEST(Functions, OfVgpusArePrerequisitesWithoutAWordOfTheirOwn) {
   EXPECT_THAT(server.proposal(for_vgpus).findings, IsEmpty()) << "without SR-IOV vGPUs lie on the GPU itself";
 }
 
+/// A T4 has SR-IOV too. Source: NVIDIA's vGPU user guide, "SR-IOV vGPUs": from Ampere on.
+TEST(Functions, OfTuringBoardsAreNotWhatVgpusNeed) {
+  Server server;
+  server.host.files[pci_devices + left + "/device"] = "0x1eb8\n";
+  server.host.files[pci_devices + left + "/subsystem_device"] = "0x12a2\n";
+  EXPECT_THAT(server.proposal(for_vgpus).steps, IsEmpty());
+}
+
 TEST(Functions, NotSpokenOfAreNotManaged) {
   Server server;
   server.enable();

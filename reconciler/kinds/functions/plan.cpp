@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "catalog/boards.hpp"
 #include "kinds/functions/kind.hpp"
 #include "kinds/gpu_facts.hpp"
 #include "kinds/gpu_ownership.hpp"
@@ -79,11 +80,21 @@ std::string remark(const Gpu& gpu, const FunctionsState& state) {
   return lacks->second.front() + (more == 0 ? std::string{} : fmt::format("; {} more", more));
 }
 
+/// Turing's boards have SR-IOV, and their vGPUs on the GPU itself all the same.
+bool vgpus_need_functions(const Gpu& gpu) {
+  const auto* board = catalog::board_of(gpu.device_id, gpu.subsystem_device_id);
+  return has_sriov(gpu) && (board == nullptr || board->sriov);
+}
+
+bool is_managed(const FunctionsWish& wish, const Gpu& gpu) {
+  return wish.enabled.has_value() || (wish.has_vgpus && vgpus_need_functions(gpu));
+}
+
 void compare(const SelectedGpu& selected, const FunctionsWish& wish, const FunctionsState& state,
              Proposal& proposal) {
   const auto& gpu = *selected.gpu;
   const bool said = wish.enabled.has_value();
-  if (!said && (!wish.has_vgpus || !has_sriov(gpu))) return;
+  if (!is_managed(wish, gpu)) return;
   const bool enable = wish.enabled.value_or(true);
   if (!enable && gpu.total_functions.is_absent()) return;
   Finding finding{.address = gpu_address(selected, Functions::field),
@@ -186,10 +197,6 @@ void give_back(const std::string& object, const Ownership::Object& owned, const 
     return;
   }
   proposal.steps.push_back(std::move(step));
-}
-
-bool is_managed(const FunctionsWish& wish, const Gpu& gpu) {
-  return wish.enabled.has_value() || (wish.has_vgpus && has_sriov(gpu));
 }
 
 }  // namespace
