@@ -79,9 +79,9 @@ TEST(VmBindingBrackets, NorIsAGuestWhoseManagedDeviceIsTakenForTheHost) {
 
 TEST(VmBindingBrackets, AGuestWithHostDevicesIsNotSaved) {
   const auto host = host_with(on("train", vgpu_element));
-  const auto plan = plan_with(taking(), make_vm_binding({}, {}), host,
-                              {.disruption = Disruption::stop_guests,
-                               .guest_stop_method = Policy::StopMethod::managed_save});
+  const auto plan = plan_with(
+      taking(), make_vm_binding({}, {}), host,
+      {.disruption = Disruption::stop_guests, .guest_stop_method = Policy::StopMethod::managed_save});
   EXPECT_THAT(plan.steps.front().step.blocked_by, ElementsAre(HasSubstr("guestStop.method: shutdown")));
 }
 

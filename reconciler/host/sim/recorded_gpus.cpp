@@ -63,7 +63,7 @@ class Device {
 
 std::string gpu_uuid(const FileReader& files, const PciAddress& gpu) {
   const auto text = files.read(fmt::format("/proc/driver/nvidia/gpus/{}/information", gpu.to_string()));
-  for (const auto line : lines(text.value_or(""))) {
+  for (const auto line : text ? lines(*text) : std::vector<std::string_view>{}) {
     const auto parts = words(line);
     if (parts.size() == 3 && parts[0] == "GPU" && parts[1] == "UUID:" && !parts[2].contains('?')) {
       return std::string(parts[2]);

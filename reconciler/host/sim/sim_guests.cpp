@@ -77,8 +77,8 @@ std::vector<HostDevice> guest_devices(const HostFile::Domain& domain) {
   return xml ? std::move(xml->host_devices) : std::vector<HostDevice>{};
 }
 
-std::vector<Guest> running_guests(const HostFile& host) {
-  std::vector<Guest> guests;
+std::vector<SimGuest> running_guests(const HostFile& host) {
+  std::vector<SimGuest> guests;
   unsigned id = 0;
   for (const auto& [uri, connection] : host.domains) {
     for (const auto& [name, domain] : connection.domains) {

@@ -22,14 +22,14 @@ namespace gpuhost {
 [[nodiscard]] std::vector<HostDevice> guest_devices(const HostFile::Domain& domain);
 
 /// A running guest.
-struct Guest {
+struct SimGuest {
   unsigned id = 0;  ///< a number of its own among all domains of the host
   std::string name;
   const HostFile::Domain* domain = nullptr;
 };
 
 /// In order of connection and name. Refers to the host.
-[[nodiscard]] std::vector<Guest> running_guests(const HostFile& host);
+[[nodiscard]] std::vector<SimGuest> running_guests(const HostFile& host);
 
 using DeviceName = std::variant<PciAddress, Uuid>;
 

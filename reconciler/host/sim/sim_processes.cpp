@@ -53,7 +53,7 @@ bool is_nvidia_gpu_node(std::string_view device) {
   return device.find_first_not_of("0123456789", start.size()) == std::string_view::npos;
 }
 
-void add_groups(const Guest& guest, const SimFiles& files, std::vector<std::string>& devices) {
+void add_groups(const SimGuest& guest, const SimFiles& files, std::vector<std::string>& devices) {
   for (const auto& device : guest_devices(*guest.domain)) {
     if (const auto group = iommu_group(files, device.device)) devices.push_back("/dev/vfio/" + *group);
   }

@@ -84,7 +84,7 @@ void give_back_drivers(const FormerDrivers& former, const PlanInput& input, Prop
     const auto goals =
         gpu == nullptr ? std::vector<Binding>{} : recorded_bindings(owned, *gpu, former.drivers);
     const auto why = obstacle(gpu, goals, former, input);
-    if (!why.empty()) {
+    if (gpu == nullptr || !why.empty()) {
       proposal.notes.push_back(
           {Note::Severity::warning, object,
            fmt::format("the document no longer names it, and its driver is left: {}", why)});

@@ -74,7 +74,8 @@ Wishes wishes_of(const std::vector<GpuEntry>& entries, const PassthroughState& s
   for (const auto& entry : entries)
     for (auto& selected : select_gpus(entry, inventory).gpus) {
       const auto* driver = **entry.mode == GpuMode::passthrough ? vfio_driver : nvidia_driver;
-      wishes.emplace(selected.gpu->address, Wish{.selected = std::move(selected), .driver = driver});
+      const auto address = selected.gpu->address;
+      wishes.emplace(address, Wish{.selected = std::move(selected), .driver = driver});
     }
   for (auto& [address, wish] : wishes) {
     if (wish.gives_away())
