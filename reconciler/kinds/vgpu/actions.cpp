@@ -165,7 +165,7 @@ Result<void> remove(Host& host, const Uuid& uuid) {
   if (auto unused = check_unused(host.view, uuid); !unused) return unused;
   const auto name = uuid.to_string();
   const auto written = host.files.write_attribute(fmt::format("/sys/bus/mdev/devices/{}/remove", name), "1");
-  const auto gone = [&] { return is_there(host.view.files, uuid) == false; };
+  const auto gone = [&] { return !is_there(host.view.files, uuid).value_or(true); };
   if (!written) {
     if (gone()) return {};
     return std::unexpected(Error(written.error()).within(fmt::format("cannot remove vGPU {}", name)));
