@@ -286,9 +286,9 @@ def reboots(stage):
 MINUTES = 60
 STAGES = {  # what it does, its deadline
     "everyday": (everyday, 20 * MINUTES),
-    "sanitizers": (sanitizers, 15 * MINUTES),
-    "lint": (lint, 10 * MINUTES),
-    "fuzzing": (fuzzing, 8 * MINUTES),
+    "sanitizers": (sanitizers, 25 * MINUTES),
+    "lint": (lint, 15 * MINUTES),
+    "fuzzing": (fuzzing, 12 * MINUTES),
     "benchmark": (benchmark, 5 * MINUTES),
     "lab": (lab, 10 * MINUTES),
     "reboots": (reboots, 15 * MINUTES),
