@@ -44,18 +44,18 @@ std::size_t end_of_element(std::string_view xml, std::size_t begin) {
   std::size_t depth = 0;
   for (std::size_t at = begin; at < xml.size();) {
     const auto rest = xml.substr(at);
-    const auto skip_to = [&](std::string_view mark) {
-      const auto found = xml.find(mark, at);
-      at = found == std::string_view::npos ? xml.size() : found + mark.size();
+    const auto skip = [&](std::string_view opening, std::string_view closing) {
+      const auto found = xml.find(closing, at + opening.size());  // `<!-->` opens a comment and does not end it
+      at = found == std::string_view::npos ? xml.size() : found + closing.size();
     };
     if (!rest.starts_with('<')) {
       at = std::min(xml.find('<', at), xml.size());
     } else if (rest.starts_with("<!--")) {
-      skip_to("-->");
+      skip("<!--", "-->");
     } else if (rest.starts_with("<![CDATA[")) {
-      skip_to("]]>");
+      skip("<![CDATA[", "]]>");
     } else if (rest.starts_with("<?")) {
-      skip_to("?>");
+      skip("<?", "?>");
     } else {
       const auto end = end_of_tag(xml, at);
       const bool closes = rest.starts_with("</");
