@@ -42,6 +42,10 @@ Error Error::within(std::string_view context) && {
   return std::move(*this);
 }
 
+std::string Error::sentence() const {
+  return advice.empty() ? message : fmt::format("{}; {}", message, advice);
+}
+
 namespace {
 
 ErrorKind kind_of(int code) {

@@ -34,6 +34,8 @@ struct Error {
   [[nodiscard]] bool retryable() const noexcept;
   /// The same error with what the caller was doing put before the message.
   [[nodiscard]] Error within(std::string_view context) &&;
+  /// Message and advice.
+  [[nodiscard]] std::string sentence() const;
   bool operator==(const Error&) const = default;
 };
 

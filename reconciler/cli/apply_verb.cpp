@@ -50,6 +50,7 @@ RunOptions run_options(const Options& options, Target& target, const InterruptWa
   run.executor.interrupted = &watch.requested();
   if (target.simulated()) run.executor.workers = 1;  // so that the same host file ends the same every time
   run.resumes = target.simulated();
+  run.rollback = !options.no_rollback;
   if (options.reboot) run.reboot = [&target] { return target.reboot(); };
   return run;
 }
@@ -63,6 +64,8 @@ ExitCode code_of(const RunReport& report, const Options& options, const Interrup
       return ExitCode::reboot_needed;
     case RunReport::Result::refused:
       return ExitCode::not_applyable;
+    case RunReport::Result::undone:
+      return ExitCode::undone;
     case RunReport::Result::failed:
       return report.changed && !options.no_rollback ? ExitCode::partly_done : ExitCode::failed;
     case RunReport::Result::interrupted:

@@ -10,7 +10,8 @@ enum class ExitCode : int {
   failed = 1,             ///< the operation failed; nothing was changed, or --no-rollback
   differs = 2,            ///< differences exist
   reboot_needed = 3,      ///< done so far, a reboot is needed to finish
-  partly_done = 5,        ///< apply failed and what it changed is not undone: needs a person
+  undone = 4,             ///< apply failed, undone, and verified to be as before
+  partly_done = 5,        ///< apply failed and not all could be undone: needs a person
   refused = 6,            ///< the plan or the document is not for this host, or files of a newer gpuhost
   not_applyable = 7,      ///< blocked, against the policy, or not supported by this version
   usage = 64,             ///< the command line is wrong

@@ -40,6 +40,15 @@ class TextOutput final : public RunOutput {
     tell(fmt::format("  {} {}: {}\n", style_.red("failed:"), escape_for_terminal(step.step.title),
                      escape_for_terminal(error.message)));
   }
+  void rollback_started() override { tell("Undoing what was done:\n"); }
+  void undone(const StepRecord& step) override {
+    tell(fmt::format("  {} {}\n", style_.yellow("undone:"), escape_for_terminal(step.title)));
+  }
+  void not_undone(const StepRecord& step, const std::string& why) override {
+    tell(fmt::format("  {} {}: {}\n", style_.red("holds:"), escape_for_terminal(step.title),
+                     escape_for_terminal(why)));
+  }
+  void rollback_ended(bool) override {}
   void barrier(const Plan&, bool rebooting) override {
     tell(fmt::format("  {}\n", style_.yellow(rebooting ? "rebooting" : "a reboot is needed to go on")));
   }
@@ -68,6 +77,14 @@ class JsonLinesOutput final : public RunOutput {
     event["error"] = error_json(error);
     write("step_errored", std::move(event));
   }
+  void rollback_started() override { write("rollback_start", Json::object()); }
+  void undone(const StepRecord& step) override { write("rollback_step_complete", naming(step)); }
+  void not_undone(const StepRecord& step, const std::string& why) override {
+    Json event = naming(step);
+    event["reason"] = why;
+    write("rollback_step_errored", std::move(event));
+  }
+  void rollback_ended(bool complete) override { write("rollback_complete", {{"complete", complete}}); }
   void barrier(const Plan& plan, bool rebooting) override {
     write("barrier",
           {{"barrier", "reboot"}, {"rebooting", rebooting}, {"reasons", reboot_json(plan)["reasons"]}});
@@ -78,6 +95,7 @@ class JsonLinesOutput final : public RunOutput {
                       {"changed", report.changed},
                       {"reboot_required", reboot_json(report.last)},
                       {"done", report.held},
+                      {"undone", report.undone},
                       {"errors", report.errors},
                       {"exit_code", std::to_underlying(code)}});
   }
@@ -88,6 +106,9 @@ class JsonLinesOutput final : public RunOutput {
             {"address", step.step.action.address},
             {"actions", step.step.actions},
             {"title", step.step.title}};
+  }
+  static Json naming(const StepRecord& step) {
+    return {{"address", step.action.address}, {"title", step.title}};
   }
   void write(std::string_view type, Json event) {
     event["type"] = type;

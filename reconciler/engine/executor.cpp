@@ -43,8 +43,6 @@ class PhaseRun {
       ended_step_.wait(lock, [&] { return !ended_.empty(); });
       join_ended();
     }
-    for (const auto i : phase_.steps)
-      if (is_owed(i)) report_.owed.push_back(plan_.steps[i]);
     return std::move(report_);
   }
 
@@ -93,8 +91,9 @@ class PhaseRun {
     return true;
   }
 
-  /// A release runs when what was acquired has no more users, also after a failure. It is settled unrun when
-  /// nothing was acquired, and left waiting when a provisional step will still need it.
+  /// A release runs when what was acquired has no more users. It is settled unrun when nothing was acquired,
+  /// and left waiting when a provisional step will still need it, or when the run stops: undoing what was
+  /// done may need the bracket open.
   bool release_is_due(Index i) {
     const Index acquire = *plan_.steps[i].releases;
     if (!all_before_ended(i)) return false;
@@ -102,19 +101,10 @@ class PhaseRun {
       settle(i, Outcome::not_run);
       return false;
     }
-    return stopping_ || !any_before(i, Outcome::not_run);
+    return !stopping_ && !any_before(i, Outcome::not_run);
   }
 
-  /// A step that failed half way may have stopped what it was to stop.
-  [[nodiscard]] bool was_acquired(Index acquire) const {
-    const Outcome outcome = report_.outcomes[acquire];
-    return outcome == Outcome::done || outcome == Outcome::failed;
-  }
-
-  [[nodiscard]] bool is_owed(Index i) const {
-    const auto& acquire = plan_.steps[i].releases;
-    return acquire && state_.at(i) == State::waiting && was_acquired(*acquire);
-  }
+  [[nodiscard]] bool was_acquired(Index acquire) const { return report_.outcomes[acquire] == Outcome::done; }
 
   [[nodiscard]] bool in_phase(Index i) const { return state_.contains(i); }
 
@@ -136,7 +126,7 @@ class PhaseRun {
   }
 
   void work(Index i) {
-    auto result = runner_.run(plan_.steps[i]);
+    auto result = runner_.run(i);
     const std::lock_guard lock(mutex_);
     if (result) {
       report_.outcomes[i] = *result;

@@ -24,8 +24,6 @@ enum class Outcome {
 struct PhaseReport {
   std::vector<Outcome> outcomes;
   std::vector<std::optional<Error>> errors;
-  /// Releases not run yet because provisional steps of the phase still need what they would end.
-  std::vector<PlannedStep> owed;
   bool interrupted = false;
 
   [[nodiscard]] bool failed() const;
@@ -34,12 +32,13 @@ struct PhaseReport {
 
 struct ExecutorOptions {
   unsigned workers = 16;  ///< steps run side by side at most; 1 runs them in plan order on the calling thread
-  /// Set by the signal handler: nothing new starts; running steps and owed releases finish.
+  /// Set by the signal handler: nothing new starts; running steps finish.
   const std::atomic<bool>* interrupted = nullptr;
 };
 
-/// Runs one phase: independent steps side by side, one at a time in each lane. After a failure nothing new
-/// starts but the releases of brackets that were acquired.
+/// Runs one phase: independent steps side by side, one at a time in each lane. After a failure or an
+/// interrupt nothing new starts. Brackets may stay open then, and when provisional steps still need what
+/// ending them would end: the journal has them as obligations.
 [[nodiscard]] PhaseReport execute_phase(const Plan& plan, std::size_t phase, StepRunner& runner,
                                         const ExecutorOptions& options);
 

@@ -136,6 +136,12 @@ class Kind {
   /// Whether the action's goal is reached on the host as it is now. An error: it cannot be told.
   [[nodiscard]] virtual Result<bool> satisfied(const StepAction& action, const HostView& host) const = 0;
 
+  /// What brings back what the action is about to change, as the host is now. Nothing: nothing can. An error:
+  /// it cannot be told. Two looks yield equal values if and only if the action starts from the same state, so
+  /// that it is a step's precondition as well.
+  [[nodiscard]] virtual Result<std::optional<Undo>> undo_of(const StepAction& action,
+                                                            const HostView& host) const = 0;
+
   /// Does it. Must be safe to run again after a crash. The executor reads back with satisfied().
   virtual Result<void> run(const StepAction& action, Host& host) const = 0;
 

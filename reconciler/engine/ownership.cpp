@@ -88,6 +88,14 @@ void Ownership::give_back(const std::string& document, const std::string& addres
   if (found->second.empty()) documents_.erase(found);
 }
 
+void Ownership::restore(const std::string& document, const std::string& address,
+                        std::optional<Object> object) {
+  if (object)
+    documents_[document].insert_or_assign(address, *std::move(object));
+  else
+    give_back(document, address);
+}
+
 bool Ownership::empty() const {
   return documents_.empty();
 }

@@ -45,6 +45,8 @@ class Ownership {
 
   void claim(const std::string& document, const Claim& claim);
   void give_back(const std::string& document, const std::string& address);
+  /// What was recorded before; nothing: it was not owned.
+  void restore(const std::string& document, const std::string& address, std::optional<Object> object);
 
   [[nodiscard]] bool empty() const;
   /// The file's content.

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "engine/bounds.hpp"
+#include "engine/rollback.hpp"
 #include "engine/step_run.hpp"
 #include "host/memo_files.hpp"
 
@@ -21,6 +22,8 @@ std::string_view to_string(RunReport::Result result) {
       return "reboot_required";
     case RunReport::Result::refused:
       return "refused";
+    case RunReport::Result::undone:
+      return "undone";
     case RunReport::Result::failed:
       return "failed";
     case RunReport::Result::interrupted:
@@ -34,10 +37,18 @@ namespace {
 struct Look {
   Plan plan;
   Observations seen;
+  Preconditions before;
 };
 
-Result<Look> look_and_plan(const Desired& desired, const HostView& host,
-                           const std::vector<PlannedStep>& owed) {
+/// What the journal owes, which is planned by nobody else.
+std::vector<StepAction> owed_by(const Journal& journal) {
+  std::vector<StepAction> owed;
+  for (const auto& obligation : journal.obligations())
+    if (!obligation.discharged) owed.push_back(obligation.action);
+  return owed;
+}
+
+Result<Look> look_and_plan(const Desired& desired, const HostView& host, std::vector<StepAction> owed) {
   // One memory for the whole look, so that no file is read twice and all kinds see one state.
   const MemoFiles files(host.files);
   const HostView view{.files = files,
@@ -54,12 +65,12 @@ Result<Look> look_and_plan(const Desired& desired, const HostView& host,
                       .document_sha256 = desired.sha256,
                       .owned = *owned,
                       .policy = desired.policy,
-                      .running = host.running};
-  std::ranges::transform(owed, std::back_inserter(context.owed),
-                         [](const PlannedStep& release) { return release.step.action; });
+                      .running = host.running,
+                      .owed = std::move(owed)};
   auto seen = observe_all(desired.kinds, view);
   auto plan = make_plan(desired.kinds, seen, context);
-  return Look{std::move(plan), std::move(seen)};
+  auto before = preconditions_of(plan, desired.kinds, view);
+  return Look{std::move(plan), std::move(seen), std::move(before)};
 }
 
 std::vector<std::string> blocks_of(const Plan& plan) {
@@ -73,8 +84,19 @@ std::vector<std::string> blocks_of(const Plan& plan) {
   return blocks;
 }
 
-std::string sentence(const Error& error) {
-  return error.advice.empty() ? error.message : fmt::format("{}; {}", error.message, error.advice);
+Disruption most_of(const Plan& plan) {
+  auto most = Disruption::none;
+  for (const auto& planned : plan.steps) most = std::max(most, planned.step.disruption);
+  return most;
+}
+
+/// What a plan has found of these addresses.
+std::vector<Json> found_of(const Plan& plan, const std::set<std::string>& addresses) {
+  std::vector<Json> found;
+  for (const auto& finding : plan.findings)
+    if (addresses.contains(finding.address))
+      found.push_back({finding.address, to_string(finding.verdict), finding.observed});
+  return found;
 }
 
 /// One run: phases of rounds.
@@ -105,7 +127,7 @@ class Run {
       reporter_.barrier(report_.last, now);
       if (!now) return finish(RunReport::Result::reboot_required);
       if (auto rebooted = options_.reboot(); !rebooted) {
-        report_.errors.push_back("reboot: " + sentence(rebooted.error()));
+        report_.errors.push_back("reboot: " + rebooted.error().sentence());
         return finish(RunReport::Result::failed);
       }
       rebooted_ = true;
@@ -116,30 +138,47 @@ class Run {
  private:
   /// Rounds until nothing is left to run before the next reboot. Sets `ended_` when the run is over.
   Result<void> rounds_of_phase() {
-    StepRunner runner(desired_.name, desired_.kinds, host_, owned_, reporter_);
     for (unsigned round = 1; round <= options_.round_limit; ++round) {
-      auto look = look_and_plan(desired_, host_.view, owed_);
+      auto look = look_and_plan(desired_, host_.view, owed_by(journal_));
       const bool first = report_.rounds++ == 0;
       if (!look && first) return fail(std::move(look));
       if (!look) {
-        report_.errors.push_back(sentence(look.error()));
-        return stop(runner, RunReport::Result::failed);
+        report_.errors.push_back(look.error().sentence());
+        return stop(RunReport::Result::failed);
       }
       if (first && !same_plan(look->plan, approved_))
         return fail(ErrorKind::stale, "the host is no longer as it was planned for", "plan again");
       report_.last = std::move(look->plan);
+      if (round == 1) begin_phase();
       reporter_.planned(report_.last, report_.rounds);
-      if (!may_run(first))
-        return stop(runner, first ? RunReport::Result::refused : RunReport::Result::failed);
-      if (report_.last.phases.empty() || report_.last.phases.front().steps.empty()) {
-        settle_debts(runner);
-        return {};
-      }
-      if (first && !remember(look->seen)) return stop(runner, RunReport::Result::failed);
-      if (!run_first_phase(runner)) return stop(runner, failure_);
+      if (!may_run(first)) return stop(first ? RunReport::Result::refused : RunReport::Result::failed);
+      if (report_.last.phases.empty() || report_.last.phases.front().steps.empty()) return end_phase();
+      if (first && !remember(look->seen)) return stop(RunReport::Result::failed);
+      if (!run_first_phase(std::move(look->before))) return stop(failure_);
     }
     report_.errors.push_back(fmt::format("the host is not as desired after {} rounds", options_.round_limit));
-    return stop(runner, RunReport::Result::failed);
+    return stop(RunReport::Result::failed);
+  }
+
+  void begin_phase() {
+    before_ = report_.last;
+    held_before_ = report_.held.size();
+    journal_ = Journal({.document = desired_.name,
+                        .boot_id = before_.host.boot_id,
+                        .started = host_.view.clock.utc_now(),
+                        .allowed = most_of(approved_),
+                        .rollback = options_.rollback});
+  }
+
+  /// What was stopped is started again; from here on nothing is undone any more, unless it waits for a word.
+  Result<void> end_phase() {
+    if (!settle()) return stop(RunReport::Result::failed);
+    const bool waits = options_.await_confirmation && !report_.last.reboot_required();
+    if (auto kept = waits ? journal_.await_confirmation(host_.files) : journal_.close(host_.files); !kept) {
+      report_.errors.push_back(kept.error().sentence());
+      finish(RunReport::Result::failed);
+    }
+    return {};
   }
 
   bool may_run(bool first) {
@@ -153,49 +192,78 @@ class Run {
   bool remember(const Observations& seen) {
     for (std::size_t i = 0; i < seen.size(); ++i)
       if (auto kept = desired_.kinds[i]->remember(*seen[i], host_); !kept) {
-        report_.errors.push_back(sentence(kept.error()));
+        report_.errors.push_back(kept.error().sentence());
         return false;
       }
     return true;
   }
 
-  bool run_first_phase(StepRunner& runner) {
+  bool run_first_phase(Preconditions before) {
     const auto& plan = report_.last;
+    StepRunner runner(context_, plan, std::move(before));
     auto phase = execute_phase(plan, 0, runner, options_.executor);
     report_.changed |= phase.changed();
     for (std::size_t i = 0; i < plan.steps.size(); ++i) {
       const Step& step = plan.steps[i].step;
       if (phase.outcomes[i] == Outcome::done && !step.check_only) report_.held.push_back(step.title);
       if (phase.errors[i])
-        report_.errors.push_back(fmt::format("{}: {}", step.action.address, sentence(*phase.errors[i])));
+        report_.errors.push_back(fmt::format("{}: {}", step.action.address, phase.errors[i]->sentence()));
     }
-    std::ranges::move(phase.owed, std::back_inserter(owed_));
     failure_ = phase.failed() ? RunReport::Result::failed : RunReport::Result::interrupted;
     return !phase.failed() && !phase.interrupted;
   }
 
-  /// What was stopped in an earlier round is started again, whatever else happened.
-  void settle_debts(StepRunner& runner) {
-    for (const auto& release : owed_)
-      if (auto ran = runner.run(release); !ran) {
-        report_.errors.push_back(fmt::format("{}: {}", release.step.action.address, sentence(ran.error())));
-        finish(RunReport::Result::failed);
-      }
-    owed_.clear();
+  /// What was stopped for a step is started again, whatever else happened.
+  bool settle() {
+    auto errors = settle_obligations(context_);
+    const bool settled = errors.empty();
+    std::ranges::move(errors, std::back_inserter(report_.errors));
+    return settled;
   }
 
-  Result<void> stop(StepRunner& runner, RunReport::Result result) {
+  Result<void> stop(RunReport::Result result) {
     finish(result);
-    settle_debts(runner);
-    if (result != RunReport::Result::refused) look_again();
+    if (result == RunReport::Result::refused) return {};
+    const bool undoes = result == RunReport::Result::failed && options_.rollback && !journal_.steps().empty();
+    if (undoes) roll_back_phase();
+    bool whole = settle();
+    if (auto closed = journal_.close(host_.files); !closed) {
+      report_.errors.push_back(closed.error().sentence());
+      whole = false;
+    }
+    look_again(undoes, whole);
+    if (undoes) reporter_.rollback_ended(report_.result == RunReport::Result::undone || !report_.changed);
     return {};
   }
 
+  void roll_back_phase() {
+    reporter_.rollback_started();
+    rolled_ = roll_back(context_);
+    report_.undone = std::move(rolled_.undone);
+    report_.held.resize(held_before_);
+    report_.held.insert(report_.held.end(), rolled_.held.begin(), rolled_.held.end());
+    std::ranges::copy(rolled_.errors, std::back_inserter(report_.errors));
+  }
+
   /// What a step that failed has left behind is told by the host, not by the step.
-  void look_again() {
+  void look_again(bool rolled_back, bool whole) {
     auto look = look_and_plan(desired_, host_.view, {});
     report_.changed = !look || look->plan.fingerprint() != approved_.fingerprint();
+    const bool restored = rolled_back && whole && report_.held.empty() && look && reads_as_before(look->plan);
+    if (restored) report_.changed = false;
+    if (rolled_back && !report_.held.empty()) report_.changed = true;
+    if (rolled_back && !restored && report_.held.empty() && report_.changed)
+      report_.errors.emplace_back(
+          "every step was undone, and the host still does not read as before: compare it with the plan");
+    if (restored && rolled_.acted) report_.result = RunReport::Result::undone;
     if (look) report_.last = std::move(look->plan);
+  }
+
+  /// What the run has touched; the rest is not its doing.
+  [[nodiscard]] bool reads_as_before(const Plan& now) const {
+    std::set<std::string> touched;
+    for (const auto& step : journal_.steps()) touched.insert(step.action.address);
+    return found_of(now, touched) == found_of(before_, touched);
   }
 
   RunReport finish(RunReport::Result result) {
@@ -211,7 +279,11 @@ class Run {
   Reporter& reporter_;
   const RunOptions& options_;
   Ownership owned_;
-  std::vector<PlannedStep> owed_;
+  Journal journal_{{}};
+  RunContext context_{desired_.name, desired_.kinds, host_, owned_, journal_, reporter_};
+  Plan before_;                  ///< of the first look of the phase
+  std::size_t held_before_ = 0;  ///< entries of report_.held that are of earlier phases
+  RollbackReport rolled_;
   RunReport report_;
   RunReport::Result failure_ = RunReport::Result::failed;
   bool rebooted_ = false;

@@ -29,6 +29,9 @@ struct RunOptions {
   /// the host is up again, or, on the live host, when the restart is under way; then `resumes` is false.
   std::function<Result<void>()> reboot = {};
   bool resumes = false;
+  bool rollback = true;  ///< after a failure, undo what the phase has done
+  /// Leave the journal of a run that converged, so that `recover` can undo it until `confirm`.
+  bool await_confirmation = false;
   unsigned round_limit = 8;  ///< rounds in one phase
 };
 
@@ -38,6 +41,7 @@ struct RunReport {
     degraded,  ///< converged, but for what the document allows to be missing
     reboot_required,
     refused,      ///< not applyable; nothing was done
+    undone,       ///< a step failed; what was done is undone, and the host reads as before
     failed,       ///< a step failed; `held` says what holds
     interrupted,  ///< ended at a safe point
   };
@@ -46,7 +50,8 @@ struct RunReport {
   unsigned rounds = 0;
   Plan last;                        ///< of the last look at the host: what is left
   std::vector<std::string> errors;  ///< "address: what failed, why, what to do"
-  std::vector<std::string> held;    ///< titles of the steps that were done
+  std::vector<std::string> held;    ///< titles of the steps that were done and not undone
+  std::vector<std::string> undone;  ///< titles of the steps that were undone
 };
 
 [[nodiscard]] std::string_view to_string(RunReport::Result result);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "engine/journal.hpp"
 #include "engine/plan.hpp"
 
 namespace gpuhost {
@@ -13,6 +14,12 @@ class Reporter {
   virtual void started(const PlannedStep& step) = 0;
   virtual void finished(const PlannedStep& step) = 0;
   virtual void errored(const PlannedStep& step, const Error& error) = 0;
+  /// The run has failed; what its phase has done is undone from now on.
+  virtual void rollback_started() = 0;
+  virtual void undone(const StepRecord& step) = 0;
+  virtual void not_undone(const StepRecord& step, const std::string& why) = 0;
+  /// `complete`: all of it, and the host reads as before.
+  virtual void rollback_ended(bool complete) = 0;
   /// The phase is done; what follows needs a reboot. `rebooting`: it happens now.
   virtual void barrier(const Plan& plan, bool rebooting) = 0;
   virtual void verified(const Plan& outcome) = 0;

@@ -20,6 +20,15 @@ struct StepAction {
   bool operator==(const StepAction&) const = default;
 };
 
+/// How a step is undone, taken from the host just before the step changes it: another action of the same
+/// kind, which brings back what is there now.
+struct Undo {
+  StepAction action;
+  /// What running it does to somebody. None where it takes away what the step has just made: it has no user.
+  Disruption disruption = Disruption::none;
+  bool operator==(const Undo&) const = default;
+};
+
 enum class ActionReason { desired_changed, drift, prerequisite, removed_from_desired };
 enum class Reversible { exact, best_effort, none };
 
@@ -77,6 +86,9 @@ struct Step {
       false;  ///< rests on what an earlier step creates: shown, then planned anew, never run as it is
   /// Only checks that the host is as it must be; changes nothing.
   bool check_only = false;
+  /// What it makes follows from what the steps before it have set, as grub.cfg does: undone by making it
+  /// again once they are undone.
+  bool derived = false;
 
   std::optional<Claim> claims = {};
   std::optional<std::string> gives_back = {};  ///< the owned object that is no longer owned after this step

@@ -43,6 +43,9 @@ class FileWriter {
   /// For all other files: a temporary beside it, fsync, rename, fsync of the directory. Keeps mode and owner
   /// of a file that is replaced; a new one gets `mode`. Makes missing parent directories with mode 0755.
   virtual Result<void> replace(const std::string& path, std::string_view content, unsigned mode = 0644) = 0;
+  /// Adds to the end of a file, which is made with mode 0600 if it is missing, parent directories too. On
+  /// disk when it returns. A crash, and nothing else, may leave a part of `text`.
+  virtual Result<void> append(const std::string& path, std::string_view text) = 0;
   /// Done when the file is not there; one that never was is no error.
   virtual Result<void> remove(const std::string& path) = 0;
 };

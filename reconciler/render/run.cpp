@@ -29,7 +29,9 @@ std::string converged(const RunReport& report, const Style& style) {
 std::string_view failed(const RunReport& report) {
   if (!report.changed) return "Failed; nothing was changed.";
   if (report.held.empty()) return "Failed in the middle of a step; nobody can tell what it has changed.";
-  return "Failed, after changes that were not undone; what is listed as done holds.";
+  if (report.undone.empty())
+    return "Failed, after changes that were not undone; what is listed as done holds.";
+  return "Failed, and not all could be undone; what is listed as done holds and needs a person.";
 }
 
 std::string verdict(const RunReport& report, const Style& style) {
@@ -45,6 +47,9 @@ std::string verdict(const RunReport& report, const Style& style) {
                                                   counted(done, "step")));
     case RunReport::Result::refused:
       return style.red("Refused: nothing was done.");
+    case RunReport::Result::undone:
+      return style.red(fmt::format("Failed; {} undone, the host is as it was before.",
+                                   counted(report.undone.size(), "step")));
     case RunReport::Result::failed:
       return style.red(failed(report));
     case RunReport::Result::interrupted:

@@ -50,6 +50,8 @@ std::string said_of(const Plan& plan, Condition::Type type) {
 }
 
 Json degraded(const RunReport& report) {
+  if (report.result == RunReport::Result::undone)
+    return condition("Degraded", "True", "RunUndone", join(report.errors, "; "));
   if (report.result == RunReport::Result::failed)
     return condition("Degraded", "True", "RunFailed", join(report.errors, "; "));
   if (report.result == RunReport::Result::interrupted)
@@ -112,6 +114,7 @@ Json status_json(const RunReport& report, const std::string& ended) {
             {"changed", report.changed},
             {"ended", ended},
             {"done", report.held},
+            {"undone", report.undone},
             {"errors", report.errors}}}};
 }
 

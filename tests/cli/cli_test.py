@@ -341,24 +341,25 @@ class Applying(CommandTest):
         self.host.write_text(self.host.read_text().replace("{state: active, enabled: true}",
                                                            "{state: active, enabled: true, refusesToStop: true}"))
 
-    def test_a_stop_that_hangs_has_changed_something(self):
+    def test_a_stop_that_hangs_is_undone(self):
         self.failing()
-        done = self.apply(document(STOP_ALLOWED, STOP), expect=5)
+        done = self.apply(document(STOP_ALLOWED, STOP), expect=4)
         self.assertIn("ollama.service", done.stdout)
 
     def test_failure_without_change_is_1(self):
         text = self.host.read_text(encoding="utf-8")
         self.host.write_text(text.replace("files:\n", "files:\n  /var/lib: no directory\n", 1), encoding="utf-8")
         done = self.apply(document(PARAMETER), expect=1)
-        self.assertIn("ownership cannot be recorded", done.stdout)
+        self.assertIn("the run cannot be recorded", done.stdout)
         self.assertIn("nothing was changed", done.stdout)
 
-    def test_failure_after_changes_is_5_with_what_holds(self):
+    def test_failure_after_changes_is_4_when_all_is_undone(self):
         self.failing()
         text = document(STOP_ALLOWED, "kernel: {parameters: {iommu: pt}}\n",
                         "units: {ollama.service: {enabled: false, state: inactive}}\n")
-        done = self.apply(text, expect=5)
-        self.assertIn("Done:", done.stdout)
+        done = self.apply(text, expect=4)
+        self.assertIn("undone:", done.stdout)
+        self.assertIn("the host is as it was before", done.stdout)
         self.assertIn("Degraded            True", self.run_gpuhost("status", "--host", self.host, expect=0).stdout)
 
     def test_no_rollback_makes_it_1(self):

@@ -170,7 +170,7 @@ TEST(Planner, AHolderIsStartedAgainAlsoAfterAFailure) {
   ToyBench bench;
   two_users_of_one_holder(bench);
   bench.world->failing["reset a"] = {ErrorKind::io, "the reset failed"};
-  const auto report = bench.run();
+  const auto report = bench.run({.executor = {.workers = 1}, .rollback = false});
   ASSERT_TRUE(report.has_value());
   EXPECT_EQ(report->result, RunReport::Result::failed);
   EXPECT_THAT(bench.world->log, ElementsAre("stop dcgm", "reset a", "start dcgm"));

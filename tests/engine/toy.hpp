@@ -20,9 +20,11 @@ namespace gpuhost::testing {
 struct ToyWorld {
   std::mutex mutex;
   std::set<Fact> facts;
-  std::vector<std::string> log;             ///< titles of the steps that ran, in order
-  std::map<std::string, Error> failing;     ///< steps that fail, by title
-  std::set<Fact> at_boot;                   ///< staged: true after reboot()
+  std::vector<std::string> log;          ///< titles of the steps that ran, in order
+  std::map<std::string, Error> failing;  ///< steps that fail, by title
+  std::set<Fact> at_boot;                ///< staged: true after reboot()
+  std::set<std::string> final;           ///< steps that nothing can undo, by title
+  Disruption undo_disruption = Disruption::none;
   std::function<void(const Step&)> during;  ///< called while a step runs, without the lock
 
   void reboot() {
@@ -103,6 +105,12 @@ class ToyKind final : public Kind {
     return {};
   }
   [[nodiscard]] Result<bool> satisfied(const StepAction& action, const HostView&) const override {
+    if (action.verb == "undo") {
+      const std::lock_guard lock(world_->mutex);
+      return std::ranges::all_of(action.arguments.at("truths"), [&](const Json& truth) {
+        return world_->facts.contains({truth[0], truth[1]}) == truth[2].get<bool>();
+      });
+    }
     const Step& step = known(action);
     const std::lock_guard lock(world_->mutex);
     const auto has = [&](const Fact& fact) { return world_->facts.contains(fact); };
@@ -110,7 +118,20 @@ class ToyKind final : public Kind {
     return std::ranges::all_of(step.provides, has) && std::ranges::none_of(step.ends, has) &&
            std::ranges::all_of(step.provides_at_boot, staged);
   }
+  [[nodiscard]] Result<std::optional<Undo>> undo_of(const StepAction& action,
+                                                    const HostView&) const override {
+    const Step& step = known(action);
+    const std::lock_guard lock(world_->mutex);
+    if (world_->final.contains(step.title)) return std::nullopt;
+    Json truths = Json::array();
+    for (const auto* facts : {&step.provides, &step.ends})
+      for (const auto& fact : *facts)
+        truths.push_back({fact.subject, fact.state, world_->facts.contains(fact)});
+    return Undo{{name_, "undo", action.address, {{"truths", truths}, {"title", step.title}}},
+                world_->undo_disruption};
+  }
   Result<void> run(const StepAction& action, Host&) const override {
+    if (action.verb == "undo") return undo(action);
     const Step& step = known(action);
     if (world_->during) world_->during(step);
     const std::lock_guard lock(world_->mutex);
@@ -131,6 +152,20 @@ class ToyKind final : public Kind {
     Facts facts;
   };
   static const Facts& facts_of(const Observation& seen) { return static_cast<const Seen&>(seen).facts; }
+
+  Result<void> undo(const StepAction& action) const {
+    const auto title = "undo " + action.arguments.at("title").get<std::string>();
+    const std::lock_guard lock(world_->mutex);
+    world_->log.push_back(title);
+    if (const auto failing = world_->failing.find(title); failing != world_->failing.end())
+      return std::unexpected(failing->second);
+    for (const auto& truth : action.arguments.at("truths"))
+      if (truth[2].get<bool>())
+        world_->facts.insert({truth[0], truth[1]});
+      else
+        world_->facts.erase({truth[0], truth[1]});
+    return {};
+  }
 
   /// Fills in the action, and remembers the step so that the action can be run.
   Step own(Step step) const {
@@ -165,6 +200,12 @@ class ReportLog : public Reporter {
   void errored(const PlannedStep& step, const Error&) override {
     lines.push_back("errored " + step.step.title);
   }
+  void rollback_started() override { lines.push_back("undoing"); }
+  void undone(const StepRecord& step) override { lines.push_back("undone " + step.title); }
+  void not_undone(const StepRecord& step, const std::string& why) override {
+    lines.push_back("holds " + step.title + ": " + why);
+  }
+  void rollback_ended(bool complete) override { lines.push_back(complete ? "as before" : "not as before"); }
   void barrier(const Plan&, bool rebooting) override {
     lines.push_back(rebooting ? "rebooting" : "reboot needed");
   }

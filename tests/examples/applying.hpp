@@ -15,6 +15,10 @@ class Silent final : public Reporter {
   void started(const PlannedStep&) override {}
   void finished(const PlannedStep&) override {}
   void errored(const PlannedStep&, const Error&) override {}
+  void rollback_started() override {}
+  void undone(const StepRecord&) override {}
+  void not_undone(const StepRecord&, const std::string&) override {}
+  void rollback_ended(bool) override {}
   void barrier(const Plan&, bool) override {}
   void verified(const Plan&) override {}
 };

@@ -317,7 +317,8 @@ TEST_P(Properties, WhatAFailedRunLeftIsGivenBackToo) {
     SCOPED_TRACE("fails: " + call);
     SimHost sim(before);
     sim.inject(call, 1, {ErrorKind::io, "injected"});
-    EXPECT_EQ(apply(document_of(draft), sim).result, RunReport::Result::failed);
+    const auto failed = apply(document_of(draft), sim).result;
+    EXPECT_TRUE(failed == RunReport::Result::failed || failed == RunReport::Result::undone);
     const auto report = apply(empty_document(), sim);
     ASSERT_EQ(report.result, RunReport::Result::converged) << ::testing::PrintToString(report.errors);
     EXPECT_TRUE(Ownership::load(sim.view().files)->empty());

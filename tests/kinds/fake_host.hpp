@@ -151,6 +151,11 @@ class FakeHost final : public FileReader,
     files[path] = content;
     return {};
   }
+  Result<void> append(const std::string& path, std::string_view text) override {
+    ++writes;
+    files[path] += text;
+    return {};
+  }
   Result<void> remove(const std::string& path) override {
     ++writes;
     files.erase(path);

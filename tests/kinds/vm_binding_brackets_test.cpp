@@ -34,6 +34,9 @@ class Taker final : public Kind {
     return std::nullopt;
   }
   [[nodiscard]] Result<bool> satisfied(const StepAction&, const HostView&) const override { return false; }
+  [[nodiscard]] Result<std::optional<Undo>> undo_of(const StepAction&, const HostView&) const override {
+    return std::nullopt;
+  }
   Result<void> run(const StepAction&, Host&) const override { return {}; }
 
  private:

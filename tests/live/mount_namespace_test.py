@@ -100,13 +100,14 @@ class MountNamespace(unittest.TestCase):
     def test_a_command_that_fails_is_reported_and_leaves_its_output(self):
         Path("/usr/sbin/update-grub").write_text("#!/bin/sh\necho 'no space left on /boot' >&2\nexit 1\n")
         done = gpuhost(BINARY, "apply", "-f", self.file, "--yes")
-        self.assertEqual(done.returncode, 5, done.stdout + done.stderr)
+        self.assertEqual(done.returncode, 4, done.stdout + done.stderr)
         self.assertIn("no space left on /boot", done.stdout + done.stderr)
+        self.assertFalse(DROP_IN.exists(), "undone")
 
     def test_a_command_that_does_nothing_and_says_all_is_well_is_caught(self):
         Path("/usr/sbin/update-grub").write_text("#!/bin/sh\nexit 0\n")
         done = gpuhost(BINARY, "apply", "-f", self.file, "--yes")
-        self.assertEqual(done.returncode, 5, done.stdout + done.stderr)
+        self.assertEqual(done.returncode, 4, done.stdout + done.stderr)
         self.assertIn("reads otherwise", done.stdout + done.stderr)
 
 

@@ -27,6 +27,9 @@ class Answers final : public Kind {
     return facts_.contains(fact) ? std::optional(Truth::of(true)) : std::nullopt;
   }
   [[nodiscard]] Result<bool> satisfied(const StepAction&, const HostView&) const override { return true; }
+  [[nodiscard]] Result<std::optional<Undo>> undo_of(const StepAction&, const HostView&) const override {
+    return std::nullopt;
+  }
   Result<void> run(const StepAction&, Host&) const override { return {}; }
 
  private:

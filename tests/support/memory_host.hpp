@@ -63,6 +63,13 @@ class MemoryHost {
       content[path] = text;
       return {};
     }
+    Result<void> append(const std::string& path, std::string_view text) override {
+      const std::lock_guard lock(mutex);
+      if (refusal) return std::unexpected(*refusal);
+      ++writes;
+      content[path] += text;
+      return {};
+    }
     Result<void> remove(const std::string& path) override {
       const std::lock_guard lock(mutex);
       if (refusal) return std::unexpected(*refusal);

@@ -88,6 +88,21 @@ Result<void> sync_directory(const UniqueFd& directory, const std::string& path) 
   return std::unexpected(system_error(errno, "sync the directory of", path));
 }
 
+Result<void> append_durably(const RootedDirectory::Entry& target, const std::string& path,
+                            std::string_view text) {
+  const auto old = status_of(target, path);
+  if (!old) return std::unexpected(old.error());
+  const UniqueFd file(::openat(target.directory.get(), target.name.c_str(),
+                               O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!file) return std::unexpected(system_error(errno, "open", path));
+  if (!write_all(file, text) || ::fdatasync(file.get()) != 0) {
+    auto error = system_error(errno, "add to", path);
+    if (*old && ::ftruncate(file.get(), (*old)->st_size) != 0) error.message += "; a part of it stays";
+    return std::unexpected(std::move(error));
+  }
+  return *old ? Result<void>{} : sync_directory(target.directory, path);
+}
+
 Result<void> replace_atomically(const RootedDirectory::Entry& target, const std::string& path,
                                 std::string_view content, unsigned mode) {
   const auto old = status_of(target, path);

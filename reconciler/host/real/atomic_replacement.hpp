@@ -11,6 +11,11 @@ namespace gpuhost {
 /// Puts `content` in place of `target` (made with `mode` if it is not there) so that a reader, and the disk
 /// after a power failure, has the old file or the new one, never a part. `path` is for errors. On failure the
 /// temporary is gone.
+/// Adds `text` to the end of the target, which is made with mode 0600 if it is missing, and syncs it. When
+/// not all of it can be written, nothing of it stays.
+[[nodiscard]] Result<void> append_durably(const RootedDirectory::Entry& target, const std::string& path,
+                                          std::string_view text);
+
 [[nodiscard]] Result<void> replace_atomically(const RootedDirectory::Entry& target, const std::string& path,
                                               std::string_view content, unsigned mode);
 

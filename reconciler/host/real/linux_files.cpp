@@ -122,6 +122,12 @@ Result<void> LinuxFiles::replace(const std::string& path, std::string_view conte
   return replace_atomically(*target, path, content, mode);
 }
 
+Result<void> LinuxFiles::append(const std::string& path, std::string_view text) {
+  auto target = root_.entry(path, RootedDirectory::Parents::make);
+  if (!target) return fail(std::move(target));
+  return append_durably(*target, path, text);
+}
+
 Result<void> LinuxFiles::remove(const std::string& path) {
   auto target = root_.entry(path, RootedDirectory::Parents::must_exist);
   if (!target && target.error().kind == ErrorKind::not_found) return {};

@@ -27,6 +27,7 @@ class LinuxFiles final : public FileReader, public FileWriter {
   /// Owner, group and permission bits of a replaced file are kept; extended attributes are not. On failure
   /// the old file is untouched and no temporary is left.
   Result<void> replace(const std::string& path, std::string_view content, unsigned mode) override;
+  Result<void> append(const std::string& path, std::string_view text) override;
   Result<void> remove(const std::string& path) override;
 
  private:

@@ -180,6 +180,12 @@ Result<void> SimFiles::write_attribute(const std::string& path, std::string_view
   return {};
 }
 
+Result<void> SimFiles::append(const std::string& path, std::string_view text) {
+  const auto old = read(path);
+  if (!old && old.error().kind != ErrorKind::not_found) return std::unexpected(old.error());
+  return replace(path, old.value_or("") + std::string(text), 0600);
+}
+
 Result<void> SimFiles::replace(const std::string& path, std::string_view content, unsigned mode) {
   const auto real = resolve(path);
   if (!real) return std::unexpected(real.error());

@@ -26,6 +26,7 @@ class SimFiles final : public FileReader, public FileWriter {
 
   Result<void> write_attribute(const std::string& path, std::string_view text) override;
   Result<void> replace(const std::string& path, std::string_view content, unsigned mode = 0644) override;
+  Result<void> append(const std::string& path, std::string_view text) override;
   Result<void> remove(const std::string& path) override;
 
   /// The absolute path without symbolic links; its last part need not exist. With `follow_last` false a link

@@ -109,6 +109,9 @@ struct SimHost::World {
         return world.keeping_initramfs(path, [&] { return world.disk.replace(path, content, mode); });
       });
     }
+    Result<void> append(const std::string& path, std::string_view text) override {
+      return world.call<void>("files.append", path, true, [&] { return world.disk.append(path, text); });
+    }
     Result<void> remove(const std::string& path) override {
       return world.call<void>("files.remove", path, true, [&] {
         return world.keeping_initramfs(path, [&] { return world.disk.remove(path); });

@@ -11,6 +11,10 @@ Result<void> SimSysfs::write_attribute(const std::string& path, std::string_view
   return files_.write_attribute(*real, text);
 }
 
+Result<void> SimSysfs::append(const std::string& path, std::string_view text) {
+  return files_.append(path, text);
+}
+
 Result<void> SimSysfs::replace(const std::string& path, std::string_view content, unsigned mode) {
   return files_.replace(path, content, mode);
 }

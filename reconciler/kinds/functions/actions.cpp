@@ -126,6 +126,21 @@ Result<bool> Functions::satisfied(const StepAction& action, const HostView& host
   return has_sriov(*gpu) && lacks_of(*gpu, vgpu_interfaces_of(*gpu, host)).empty();
 }
 
+Result<std::optional<Undo>> Functions::undo_of(const StepAction& action, const HostView& host) const {
+  Undo back{action};
+  if (action.verb == forget_verb) return back;
+  const auto gpu = gpu_of(action, host);
+  if (!gpu) return std::unexpected(gpu.error());
+  if (gpu->functions.empty()) {
+    back.action.verb = "disable";
+    return back;
+  }
+  // NVIDIA's tool makes all of them or none.
+  if (!has_sriov(*gpu) || !lacks_of(*gpu, vgpu_interfaces_of(*gpu, host)).empty()) return std::nullopt;
+  back.action.verb = "enable";
+  return back;
+}
+
 Result<void> Functions::run(const StepAction& action, Host& host) const {
   const auto gpu = gpu_of(action, host.view);
   if (!gpu) return std::unexpected(gpu.error());

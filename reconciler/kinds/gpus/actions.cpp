@@ -9,6 +9,10 @@ Result<bool> Gpus::satisfied(const StepAction& action, const HostView&) const {
   return fail(ErrorKind::unsupported, fmt::format("no step '{}' for {}", action.verb, action.address));
 }
 
+Result<std::optional<Undo>> Gpus::undo_of(const StepAction&, const HostView&) const {
+  return std::nullopt;
+}
+
 Result<void> Gpus::run(const StepAction& action, Host&) const {
   return fail(ErrorKind::unsupported, fmt::format("no step '{}' for {}", action.verb, action.address));
 }

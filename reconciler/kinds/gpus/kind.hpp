@@ -28,6 +28,8 @@ class Gpus final : public KindOver<GpusState> {
 
   [[nodiscard]] std::string_view name() const override { return kind_name; }
   [[nodiscard]] Result<bool> satisfied(const StepAction& action, const HostView& host) const override;
+  [[nodiscard]] Result<std::optional<Undo>> undo_of(const StepAction& action,
+                                                    const HostView& host) const override;
   Result<void> run(const StepAction& action, Host& host) const override;
 
  protected:

@@ -46,6 +46,8 @@ class KernelModules final : public KindOver<KernelModulesState> {
   [[nodiscard]] std::string_view name() const override { return kind_name; }
   [[nodiscard]] std::string advice(const Fact& fact) const override;
   [[nodiscard]] Result<bool> satisfied(const StepAction& action, const HostView& host) const override;
+  [[nodiscard]] Result<std::optional<Undo>> undo_of(const StepAction& action,
+                                                    const HostView& host) const override;
   Result<void> run(const StepAction& action, Host& host) const override;
 
  protected:

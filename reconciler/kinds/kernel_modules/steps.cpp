@@ -90,6 +90,7 @@ Step load_step(const std::string& module) {
   step.after = "loaded";
   step.provides = {loaded_fact(module)};
   step.ends = {unloaded_fact(module)};
+  step.reversible = Reversible::best_effort;  // the modules that it needs stay loaded
   step.lanes = {"module/" + module};
   return step;
 }
@@ -135,6 +136,7 @@ Step refresh_step(const Initramfs& initramfs, std::vector<Fact> after) {
   step.after = "up to date";
   step.needs = std::move(after);
   step.lanes = {"boot loader"};
+  step.derived = true;
   step.reason = ActionReason::prerequisite;
   if (!initramfs.blocked.empty()) step.blocked_by.push_back(initramfs.blocked);
   return step;

@@ -15,6 +15,7 @@ inline constexpr const char* load_at_boot = "load_at_boot";  ///< its line in gp
 inline constexpr const char* load = "load";
 inline constexpr const char* unload = "unload";
 inline constexpr const char* give_back = "give_back";  ///< all its lines in both files go
+inline constexpr const char* restore = "restore";      ///< all its lines in both files are as they were
 inline constexpr const char* refresh = "refresh";      ///< the initramfs
 }  // namespace module_verb
 

@@ -331,6 +331,7 @@ Step Comparison::rebuild_step() const {
   step.explanation = "kernel parameters reach the kernel through the boot entries of " + boot.loader;
   step.needs = staged_now_;
   step.lanes = {lane};
+  step.derived = true;
   step.reason = ActionReason::prerequisite;
   if (!boot.rebuild_blocked.empty()) step.blocked_by.push_back(boot.rebuild_blocked);
   if (const auto lost = words_lost(); !lost.empty())

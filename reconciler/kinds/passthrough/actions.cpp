@@ -136,6 +136,21 @@ Result<bool> Passthrough::satisfied(const StepAction& action, const HostView& ho
   return true;
 }
 
+Result<std::optional<Undo>> Passthrough::undo_of(const StepAction& action, const HostView& host) const {
+  Undo back{action};
+  if (action.verb == forget_verb) return back;
+  const auto goals = goals_of(action);
+  if (!goals) return std::unexpected(goals.error());
+  std::vector<Binding> now;
+  for (const auto& goal : *goals) {
+    auto binding = Function(host.files, goal.address).read();
+    if (!binding) return std::unexpected(binding.error());
+    now.push_back(*std::move(binding));
+  }
+  back.action.arguments["functions"] = json_of(now);
+  return back;
+}
+
 Result<void> Passthrough::run(const StepAction& action, Host& host) const {
   if (action.verb != "bind")
     return fail(ErrorKind::unsupported, fmt::format("no step '{}' for {}", action.verb, action.address));

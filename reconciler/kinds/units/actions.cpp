@@ -27,6 +27,20 @@ Result<bool> Units::satisfied(const StepAction& action, const HostView& host) co
   return !is_enabled(*unit);
 }
 
+Result<std::optional<Undo>> Units::undo_of(const StepAction& action, const HostView& host) const {
+  Undo back{action};
+  if (action.verb == "forget") return back;
+  const auto unit = host.units.state(unit_of(action));
+  if (!unit) return std::unexpected(unit.error());
+  if (action.verb == "start" || action.verb == "stop") {
+    if (!is_active(*unit) && !is_inactive(*unit)) return std::nullopt;  // on its way up or down
+    back.action.verb = is_active(*unit) ? "start" : "stop";
+  } else {
+    back.action.verb = is_enabled(*unit) ? "enable" : "disable";
+  }
+  return back;
+}
+
 Result<void> Units::run(const StepAction& action, Host& host) const {
   const auto unit = unit_of(action);
   if (action.verb == "start") return host.units.start(unit, job_limit);

@@ -195,6 +195,34 @@ Result<bool> Vgpu::satisfied(const StepAction& action, const HostView& host) con
   return is_as_wanted(*device, *arguments) ? has_params(host.files, *arguments) : Result<bool>(false);
 }
 
+Result<std::optional<Undo>> Vgpu::undo_of(const StepAction& action, const HostView& host) const {
+  const auto arguments = read_arguments(action.arguments);
+  if (!arguments) return no_such_step(action);
+  Undo back{action};
+  if (action.verb == "forget") return back;
+  const auto uuid = arguments->uuid.to_string();
+  const auto device = read_mediated_device(host.files, arguments->uuid);
+  if (!device && device.error().kind != ErrorKind::not_found) return std::unexpected(device.error());
+  if (!device) {
+    back.action.verb = "remove";
+    back.action.arguments = {{"uuid", uuid}};
+    return back;
+  }
+  const auto params = read_params(host.files, arguments->uuid);
+  if (!params && params.error().kind != ErrorKind::not_found) return std::unexpected(params.error());
+  const auto now = params.value_or(VgpuParams{});
+  Json dropped = Json::array();
+  for (const auto& [key, value] : arguments->params)
+    if (!now.contains(key)) dropped.push_back(key);
+  back.action.verb = action.verb == "remove" ? "create" : "set_params";
+  back.action.arguments = {{"uuid", uuid}, {"params", now}, {"dropped", dropped}};
+  if (action.verb == "remove") {
+    back.action.arguments["type"] = short_type(device->type);
+    back.action.arguments["parent"] = device->parent.to_string();
+  }
+  return back;
+}
+
 Result<void> Vgpu::run(const StepAction& action, Host& host) const {
   const auto arguments = read_arguments(action.arguments);
   if (!arguments) return no_such_step(action);

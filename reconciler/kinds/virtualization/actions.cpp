@@ -12,6 +12,10 @@ Result<bool> Virtualization::satisfied(const StepAction&, const HostView& host) 
   return *device && units && !units->empty();
 }
 
+Result<std::optional<Undo>> Virtualization::undo_of(const StepAction&, const HostView&) const {
+  return std::nullopt;
+}
+
 Result<void> Virtualization::run(const StepAction& action, Host&) const {
   return fail(ErrorKind::unsupported, fmt::format("{} only checks and changes nothing", action.address));
 }

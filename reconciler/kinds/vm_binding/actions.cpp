@@ -94,6 +94,55 @@ Result<void> detach(const Target& target, const StepAction& action, Host& host) 
   return host.domains.detach(target.connection, target.name, plugged->element, unplug_limit);
 }
 
+Undo undo_of_state(const StepAction& action, const Domain& domain) {
+  Undo back{action};
+  back.action.verb = domain.running ? "start" : "stop";
+  if (domain.running) return back;
+  back.action.arguments["method"] = "shutdown";
+  back.action.arguments["timeout"] = Policy{}.guest_stop_timeout.count();
+  back.action.arguments["then"] = "refuse";
+  back.disruption = Disruption::stop_guests;
+  return back;
+}
+
+/// The elements of all devices that it changes, as they stand in the definition.
+Result<std::optional<Undo>> undo_of_define(const StepAction& action, const Domain& domain) {
+  const auto xml = definition_of(domain);
+  if (!xml) return std::unexpected(xml.error());
+  const Redefined wish(action.arguments);
+  std::set<Device> changed = wish.remove;
+  changed.insert(wish.unmanage.begin(), wish.unmanage.end());
+  for (const auto& added : wish.added) changed.insert(added.device);
+  std::set<Device> remove;
+  std::vector<std::string> elements;
+  for (const auto& device : changed) {
+    const auto* now = find_device(*xml, device);
+    if (now != nullptr)
+      elements.push_back(now->element);
+    else
+      remove.insert(device);
+  }
+  Undo back{action};
+  back.action.arguments["remove"] = vm_binding::json_of(remove);
+  back.action.arguments["unmanage"] = Json::array();
+  back.action.arguments["add"] = std::move(elements);
+  return back;
+}
+
+Result<std::optional<Undo>> undo_of_plug(const StepAction& action, const Domain& domain) {
+  Undo back{action};
+  const auto device = vm_binding::parse_device(action.arguments.value("device", std::string{}));
+  if (!device) return fail(ErrorKind::invalid, fmt::format("{} names no device", action.address));
+  if (!domain.running) return back;
+  const auto live = read_domain_xml(domain.live);
+  if (!live) return std::unexpected(live.error());
+  const auto* plugged = find_device(*live, *device);
+  back.action.verb = plugged != nullptr ? "attach" : "detach";
+  back.disruption = plugged != nullptr ? Disruption::none : Disruption::hot_unplug;
+  if (plugged != nullptr) back.action.arguments["element"] = plugged->element;
+  return back;
+}
+
 }  // namespace
 
 Result<bool> VmBinding::satisfied(const StepAction& action, const HostView& host) const {
@@ -116,6 +165,21 @@ Result<bool> VmBinding::satisfied(const StepAction& action, const HostView& host
   const auto live = read_domain_xml(domain->live);
   if (!live) return std::unexpected(live.error());
   return (find_device(*live, *device) != nullptr) == (action.verb == "attach");
+}
+
+Result<std::optional<Undo>> VmBinding::undo_of(const StepAction& action, const HostView& host) const {
+  if (action.verb == forget_verb) return Undo{action};
+  const Target target(action);
+  const auto domain = host.domains.domain(target.connection, target.name);
+  if (!domain) return std::unexpected(domain.error());
+  if (action.verb == "start" || action.verb == "stop") return undo_of_state(action, *domain);
+  if (action.verb == "autostart") {
+    Undo back{action};
+    back.action.arguments["on"] = domain->autostart;
+    return back;
+  }
+  if (action.verb == "define") return undo_of_define(action, *domain);
+  return undo_of_plug(action, *domain);
 }
 
 Result<void> VmBinding::run(const StepAction& action, Host& host) const {

@@ -54,6 +54,8 @@ class VmBinding final : public KindOver<VmBindingState> {
 
   [[nodiscard]] std::string_view name() const override { return kind_name; }
   [[nodiscard]] Result<bool> satisfied(const StepAction& action, const HostView& host) const override;
+  [[nodiscard]] Result<std::optional<Undo>> undo_of(const StepAction& action,
+                                                    const HostView& host) const override;
   Result<void> run(const StepAction& action, Host& host) const override;
 
  protected:
