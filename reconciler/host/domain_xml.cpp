@@ -45,7 +45,8 @@ std::size_t end_of_element(std::string_view xml, std::size_t begin) {
   for (std::size_t at = begin; at < xml.size();) {
     const auto rest = xml.substr(at);
     const auto skip = [&](std::string_view opening, std::string_view closing) {
-      const auto found = xml.find(closing, at + opening.size());  // `<!-->` opens a comment and does not end it
+      const auto found =
+          xml.find(closing, at + opening.size());  // `<!-->` opens a comment and does not end it
       at = found == std::string_view::npos ? xml.size() : found + closing.size();
     };
     if (!rest.starts_with('<')) {
