@@ -15,19 +15,11 @@ using ::testing::IsEmpty;
 
 constexpr auto fails = "three";
 
-Step toy(std::string title, std::vector<Fact> needs, Fact provides) {
-  return {.title = std::move(title), .needs = std::move(needs), .provides = {std::move(provides)}};
-}
-
 /// Three steps in a row, of which the last fails.
 void three_in_a_row(ToyBench& bench) {
-  bench.kind("x").steps = [](const ToyKind::Facts& seen) {
-    std::vector<Step> left;
-    for (auto& step : {toy("one", {}, {"x/1", "up"}), toy("two", {{"x/1", "up"}}, {"x/2", "up"}),
-                       toy(fails, {{"x/2", "up"}}, {"x/3", "up"})})
-      if (!seen.contains(step.provides.front())) left.push_back(step);
-    return left;
-  };
+  bench.kind("x").steps =
+      until_there({toy("one", {}, {"x/1", "up"}), toy("two", {{"x/1", "up"}}, {"x/2", "up"}),
+                   toy(fails, {{"x/2", "up"}}, {"x/3", "up"})});
   bench.world->failing[fails] = {ErrorKind::io, "no"};
 }
 
@@ -90,14 +82,9 @@ TEST(Rollback, AChangeByAnotherHandStopsTheRun) {
   };
   EXPECT_EQ(bench.run()->result, RunReport::Result::converged) << "what it wants is there: no drift";
   ToyBench other;
-  other.kind("y").steps = [](const ToyKind::Facts& seen) {
-    std::vector<Step> left;
-    Step a{.title = "a", .provides = {{"y/a", "up"}}};
-    Step b{.title = "b", .provides = {{"y/b", "up"}}, .ends = {{"y/old", "up"}}};
-    if (!seen.contains({"y/a", "up"})) left.push_back(a);
-    if (!seen.contains({"y/b", "up"})) left.push_back(b);
-    return left;
-  };
+  other.kind("y").steps =
+      until_there({{.title = "a", .provides = {{"y/a", "up"}}},
+                   {.title = "b", .provides = {{"y/b", "up"}}, .ends = {{"y/old", "up"}}}});
   other.world->facts.insert({"y/old", "up"});
   other.world->during = [&](const Step& step) {
     if (step.title != "a") return;

@@ -19,21 +19,6 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
-Step toy(std::string title, std::vector<Fact> needs, Fact provides) {
-  return {.title = std::move(title), .needs = std::move(needs), .provides = {std::move(provides)}};
-}
-
-/// Proposes only what is not there yet, as every kind does.
-std::function<std::vector<Step>(const ToyKind::Facts&)> until_there(std::vector<Step> all) {
-  return [all = std::move(all)](const ToyKind::Facts& seen) {
-    std::vector<Step> left;
-    for (const auto& step : all)
-      if (!std::ranges::all_of(step.provides, [&](const Fact& fact) { return seen.contains(fact); }))
-        left.push_back(step);
-    return left;
-  };
-}
-
 TEST(Run, ASecondRunHasNothingToDo) {
   ToyBench bench;
   bench.kind("x").steps =

@@ -13,6 +13,7 @@
 #include "engine/reconcile.hpp"
 #include "engine/reporter.hpp"
 #include "support/memory_host.hpp"
+#include "support/plan_titles.hpp"
 
 namespace gpuhost::testing {
 
@@ -235,11 +236,20 @@ struct ToyBench {
   }
 };
 
-/// Titles in plan order.
-inline std::vector<std::string> titles(const Plan& plan) {
-  std::vector<std::string> names;
-  for (const auto& planned : plan.steps) names.push_back(planned.step.title);
-  return names;
+/// A step that needs and provides.
+inline Step toy(std::string title, std::vector<Fact> needs, Fact provides) {
+  return {.title = std::move(title), .needs = std::move(needs), .provides = {std::move(provides)}};
+}
+
+/// Proposes only what is not there yet, as every kind does.
+inline std::function<std::vector<Step>(const ToyKind::Facts&)> until_there(std::vector<Step> all) {
+  return [all = std::move(all)](const ToyKind::Facts& seen) {
+    std::vector<Step> left;
+    for (const auto& step : all)
+      if (!std::ranges::all_of(step.provides, [&](const Fact& fact) { return seen.contains(fact); }))
+        left.push_back(step);
+    return left;
+  };
 }
 
 inline const PlannedStep& step_named(const Plan& plan, const std::string& title) {

@@ -7,6 +7,7 @@
 #include "examples/applying.hpp"
 #include "host/sim/recorder.hpp"
 #include "render/plan.hpp"
+#include "support/plan_titles.hpp"
 
 namespace gpuhost::testing {
 namespace {
@@ -108,11 +109,10 @@ std::vector<std::string> changed_configuration(const HostFile& now, const HostFi
 
 /// Sorted: a guest that was stopped and started again has what its definition names, which may order the
 /// steps of the next plan otherwise.
-std::vector<std::string> titles_of(const Plan& plan) {
-  std::vector<std::string> titles;
-  for (const auto& planned : plan.steps) titles.push_back(planned.step.title);
-  std::ranges::sort(titles);
-  return titles;
+std::vector<std::string> sorted_titles(const Plan& plan) {
+  auto sorted = titles(plan);
+  std::ranges::sort(sorted);
+  return sorted;
 }
 
 /// Every write the apply makes fails once, each in its own run: a failed run says so, what it has done is
@@ -121,7 +121,7 @@ TEST_P(Converging, AFailureOfAnyWriteIsUndoneAndTheNextRunConverges) {
   SimHost whole(before);
   apply(document, whole);
   const auto calls = writes(whole);
-  const auto titles = titles_of(*plan_once(document.desired, SimHost(before).view()));
+  const auto steps = sorted_titles(*plan_once(document.desired, SimHost(before).view()));
   std::map<std::string, unsigned> seen;
   std::size_t at = 0;
   for (const auto& call : calls) {
@@ -135,7 +135,7 @@ TEST_P(Converging, AFailureOfAnyWriteIsUndoneAndTheNextRunConverges) {
     if (failed.result == RunReport::Result::undone || !failed.changed) {
       EXPECT_THAT(changed_configuration(sim.file(), before), ::testing::IsEmpty()) << call << " " << nth;
       EXPECT_FALSE(sim.file().files.contains(Journal::path)) << call << " " << nth;
-      EXPECT_EQ(titles_of(*plan_once(document.desired, sim.view())), titles) << call << " " << nth;
+      EXPECT_EQ(sorted_titles(*plan_once(document.desired, sim.view())), steps) << call << " " << nth;
     } else {
       EXPECT_TRUE(!failed.held.empty() || failed.errors.back().contains("does not read as before"))
           << call << " " << nth;

@@ -8,6 +8,7 @@
 #include "document/gpu_entry.hpp"
 #include "engine/planner.hpp"
 #include "kinds/fake_host.hpp"
+#include "support/plan_titles.hpp"
 
 namespace gpuhost::testing {
 
@@ -49,12 +50,6 @@ inline Plan plan_of(const Kinds& kinds, const FakeHost& host, const Policy& poli
                     const Ownership& owned = {}) {
   return make_plan(kinds, observe_all(kinds, host.view()),
                    {.host = {}, .document = "doc", .document_sha256 = {}, .owned = owned, .policy = policy});
-}
-
-inline std::vector<std::string> titles(const Plan& plan) {
-  std::vector<std::string> found;
-  for (const auto& planned : plan.steps) found.push_back(planned.step.title);
-  return found;
 }
 
 }  // namespace gpuhost::testing
