@@ -40,6 +40,12 @@ bool Plan::reboot_required() const {
   return std::ranges::any_of(phases, [](const Phase& phase) { return phase.reboot_after; });
 }
 
+Disruption Plan::most_disruption() const {
+  auto most = Disruption::none;
+  for (const auto& planned : steps) most = std::max(most, planned.step.disruption);
+  return most;
+}
+
 bool Plan::degraded() const {
   return std::ranges::any_of(conditions,
                              [](const Condition& one) { return one.type == Condition::Type::degraded; });

@@ -68,6 +68,8 @@ struct Plan {
   [[nodiscard]] bool empty() const;
   /// Something is staged, by this plan or an earlier run, that only a reboot makes true.
   [[nodiscard]] bool reboot_required() const;
+  /// Of the step that does most to somebody.
+  [[nodiscard]] Disruption most_disruption() const;
   /// Something that the document names is left out, as it allows.
   [[nodiscard]] bool degraded() const;
   /// SHA-256 of the facts the plan rests on: what was observed of every field it names.

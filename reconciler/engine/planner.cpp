@@ -28,9 +28,9 @@ void mark_pending(Plan& plan) {
 Observations observe_all(const Kinds& kinds, const HostView& host) {
   Observations seen;
   seen.reserve(kinds.size());
-  RoundMemo memo;
+  RoundMemo own;
   HostView shared = host;
-  shared.memo = &memo;
+  if (shared.memo == nullptr) shared.memo = &own;
   for (const auto& kind : kinds) seen.push_back(kind->observe(shared));
   return seen;
 }

@@ -37,8 +37,10 @@ namespace {
 struct Look {
   Plan plan;
   Observations seen;
-  Preconditions before;
+  Preconditions before;  ///< empty unless asked for
 };
+
+enum class For { reading, running };
 
 /// What the journal owes, which is planned by nobody else.
 std::vector<StepAction> owed_by(const Journal& journal) {
@@ -48,16 +50,19 @@ std::vector<StepAction> owed_by(const Journal& journal) {
   return owed;
 }
 
-Result<Look> look_and_plan(const Desired& desired, const HostView& host, std::vector<StepAction> owed) {
+Result<Look> look_and_plan(const Desired& desired, const HostView& host, For purpose,
+                           std::vector<StepAction> owed = {}) {
   // One memory for the whole look, so that no file is read twice and all kinds see one state.
   const MemoFiles files(host.files);
+  RoundMemo memo;
   const HostView view{.files = files,
                       .modules = host.modules,
                       .units = host.units,
                       .domains = host.domains,
                       .processes = host.processes,
                       .clock = host.clock,
-                      .running = host.running};
+                      .running = host.running,
+                      .memo = &memo};
   auto owned = Ownership::load(files);
   if (!owned) return fail(std::move(owned));
   PlanContext context{.host = HostIdentity::read(files),
@@ -69,7 +74,7 @@ Result<Look> look_and_plan(const Desired& desired, const HostView& host, std::ve
                       .owed = std::move(owed)};
   auto seen = observe_all(desired.kinds, view);
   auto plan = make_plan(desired.kinds, seen, context);
-  auto before = preconditions_of(plan, desired.kinds, view);
+  auto before = purpose == For::running ? preconditions_of(plan, desired.kinds, view) : Preconditions{};
   return Look{std::move(plan), std::move(seen), std::move(before)};
 }
 
@@ -82,12 +87,6 @@ std::vector<std::string> blocks_of(const Plan& plan) {
     if (note.severity == Note::Severity::error)
       blocks.push_back(fmt::format("{}: {}", note.address, note.message));
   return blocks;
-}
-
-Disruption most_of(const Plan& plan) {
-  auto most = Disruption::none;
-  for (const auto& planned : plan.steps) most = std::max(most, planned.step.disruption);
-  return most;
 }
 
 /// What a plan has found of these addresses.
@@ -139,7 +138,7 @@ class Run {
   /// Rounds until nothing is left to run before the next reboot. Sets `ended_` when the run is over.
   Result<void> rounds_of_phase() {
     for (unsigned round = 1; round <= options_.round_limit; ++round) {
-      auto look = look_and_plan(desired_, host_.view, owed_by(journal_));
+      auto look = look_and_plan(desired_, host_.view, For::running, owed_by(journal_));
       const bool first = report_.rounds++ == 0;
       if (!look && first) return fail(std::move(look));
       if (!look) {
@@ -166,7 +165,7 @@ class Run {
     journal_ = Journal({.document = desired_.name,
                         .boot_id = before_.host.boot_id,
                         .started = host_.view.clock.utc_now(),
-                        .allowed = most_of(approved_),
+                        .allowed = approved_.most_disruption(),
                         .rollback = options_.rollback});
   }
 
@@ -247,7 +246,7 @@ class Run {
 
   /// What a step that failed has left behind is told by the host, not by the step.
   void look_again(bool rolled_back, bool whole) {
-    auto look = look_and_plan(desired_, host_.view, {});
+    auto look = look_and_plan(desired_, host_.view, For::reading);
     report_.changed = !look || look->plan.fingerprint() != approved_.fingerprint();
     const bool restored = rolled_back && whole && report_.held.empty() && look && reads_as_before(look->plan);
     if (restored) report_.changed = false;
@@ -293,7 +292,7 @@ class Run {
 }  // namespace
 
 Result<Plan> plan_once(const Desired& desired, const HostView& host) {
-  auto look = look_and_plan(desired, host, {});
+  auto look = look_and_plan(desired, host, For::reading);
   if (!look) return fail(std::move(look));
   return std::move(look->plan);
 }

@@ -49,8 +49,8 @@ PlanSummary summarise(const Plan& plan) {
   for (const auto& planned : plan.steps) {
     for (const auto& action : planned.step.actions) ++summary.actions[action];
     if (!planned.step.blocked_by.empty()) ++summary.blocked;
-    summary.disruption = std::max(summary.disruption, planned.step.disruption);
   }
+  summary.disruption = plan.most_disruption();
   summary.reboots = static_cast<std::size_t>(std::ranges::count(plan.phases, true, &Phase::reboot_after));
   return summary;
 }
