@@ -132,8 +132,7 @@ void Journal::take(const Json& record) {
   if (word == "step") {
     steps_.push_back(step_from(record));
     if (const auto& release = record.at("release"); !release.is_null())
-      obligations_.push_back(
-          {action_from(release.at("action")), release.at("title"), steps_.size() - 1, false});
+      obligations_.push_back({action_from(release.at("action")), release.at("title")});
   } else if (word == "end") {
     steps_.at(record.at("step")).state = state_from(record.at("state"));
   } else if (word == "released") {
@@ -160,12 +159,8 @@ Result<std::size_t> Journal::begin(StepRecord step, std::optional<Obligation> ob
   if (obligation) record["release"] = {{"action", to_json(obligation->action)}, {"title", obligation->title}};
   if (auto written = write(record, files); !written) return fail(std::move(written));
   steps_.push_back(std::move(step));
-  const auto number = steps_.size() - 1;
-  if (obligation) {
-    obligation->opened_by = number;
-    obligations_.push_back(*std::move(obligation));
-  }
-  return number;
+  if (obligation) obligations_.push_back(*std::move(obligation));
+  return steps_.size() - 1;
 }
 
 Result<void> Journal::end(std::size_t record, StepRecord::State state, FileWriter& files) {

@@ -42,7 +42,6 @@ struct StepRecord {
 struct Obligation {
   StepAction action;
   std::string title;
-  std::size_t opened_by = 0;  ///< record of the step that opened the bracket
   bool discharged = false;
   bool operator==(const Obligation&) const = default;
 };

@@ -6,7 +6,9 @@
 
 namespace gpuhost {
 
-Result<const Kind*> RunContext::kind_of(const StepAction& action) const {
+namespace {
+
+Result<const Kind*> find_kind(const Kinds& kinds, const StepAction& action) {
   const auto kind = std::ranges::find(kinds, action.kind, [](const auto& k) { return k->name(); });
   if (kind == kinds.end())
     return fail(ErrorKind::unsupported,
@@ -14,19 +16,31 @@ Result<const Kind*> RunContext::kind_of(const StepAction& action) const {
   return kind->get();
 }
 
+}  // namespace
+
+Result<const Kind*> RunContext::kind_of(const StepAction& action) const {
+  return find_kind(kinds, action);
+}
+
 Result<bool> RunContext::bring_about(const StepAction& action) const {
   const auto kind = kind_of(action);
   if (!kind) return std::unexpected(kind.error());
   const auto already = (*kind)->satisfied(action, host.view);
   if (!already || *already) return already ? Result<bool>(false) : already;
-  if (auto ran = (*kind)->run(action, host); !ran) return fail(std::move(ran));
-  const auto after = (*kind)->satisfied(action, host.view);
-  if (!after) return after;
+  if (auto acted = act(**kind, action, fmt::format("'{}' of {}", action.verb, action.address)); !acted)
+    return fail(std::move(acted));
+  return true;
+}
+
+Result<void> RunContext::act(const Kind& kind, const StepAction& action, std::string_view what) const {
+  if (auto ran = kind.run(action, host); !ran) return ran;
+  auto after = kind.satisfied(action, host.view);
+  if (!after) return std::unexpected(std::move(after).error().within("done, but cannot be read back"));
   if (!*after)
     return fail(ErrorKind::mismatch,
-                fmt::format("'{}' of {} ended without an error, but the host reads otherwise", action.verb,
-                            action.address));
-  return true;
+                fmt::format("{}: done without an error, but the host reads otherwise", what),
+                "another program may be changing it; look at the host, then plan again");
+  return {};
 }
 
 Result<void> RunContext::store(Ownership next) {
@@ -42,8 +56,8 @@ Preconditions preconditions_of(const Plan& plan, const Kinds& kinds, const HostV
   if (plan.phases.empty()) return before;
   for (const auto i : plan.phases.front().steps) {
     const Step& step = plan.steps[i].step;
-    const auto kind = std::ranges::find(kinds, step.action.kind, [](const auto& k) { return k->name(); });
-    if (step.provisional || step.check_only || kind == kinds.end()) continue;
+    const auto kind = find_kind(kinds, step.action);
+    if (step.provisional || step.check_only || !kind) continue;
     if (auto undo = (*kind)->undo_of(step.action, host)) before[i] = *std::move(undo);
   }
   return before;
@@ -76,7 +90,7 @@ Result<Outcome> StepRunner::attempt(std::size_t index) {
   const auto record = begin(index, *std::move(undo), *satisfied);
   if (!record) return std::unexpected(record.error());
   if (!*satisfied)
-    if (auto acted = act(**kind, step); !acted) {
+    if (auto acted = run_.act(**kind, step.action, step.title); !acted) {
       const std::lock_guard lock(records_mutex_);
       (void)run_.journal.end(*record, StepRecord::State::failed, run_.host.files);  // "intended" says as much
       return fail(std::move(acted));
@@ -145,17 +159,6 @@ std::optional<Obligation> StepRunner::obligation_of(std::size_t index) const {
   return std::nullopt;
 }
 
-Result<void> StepRunner::act(const Kind& kind, const Step& step) {
-  if (auto ran = kind.run(step.action, run_.host); !ran) return ran;
-  auto after = kind.satisfied(step.action, run_.host.view);
-  if (!after) return std::unexpected(std::move(after).error().within("done, but cannot be read back"));
-  if (!*after)
-    return fail(ErrorKind::mismatch,
-                fmt::format("{}: done without an error, but the host reads otherwise", step.title),
-                "another program may be changing it; look at the host, then plan again");
-  return {};
-}
-
 Result<void> StepRunner::end(const Step& step, std::size_t record) {
   const std::lock_guard lock(records_mutex_);
   if (step.gives_back) {
@@ -199,7 +202,7 @@ std::vector<std::string> settle_obligations(RunContext& run) {
   const auto& obligations = run.journal.obligations();
   for (std::size_t i = 0; i < obligations.size(); ++i) {
     if (obligations[i].discharged) continue;
-    const auto& [action, title, opened_by, discharged] = obligations[i];
+    const auto& [action, title, discharged] = obligations[i];
     PlannedStep release{.id = fmt::format("release-{}", i + 1), .step = {.action = action}, .after = {}};
     release.step.actions = {action.verb};
     release.step.title = release.step.progress = title;

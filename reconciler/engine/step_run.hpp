@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/executor.hpp"
@@ -28,6 +29,8 @@ struct RunContext {
   [[nodiscard]] Result<const Kind*> kind_of(const StepAction& action) const;
   /// Runs the action unless its goal is reached already, and reads back; whether it had to run.
   Result<bool> bring_about(const StepAction& action) const;
+  /// Runs it and reads back; `what` names it in the error.
+  Result<void> act(const Kind& kind, const StepAction& action, std::string_view what) const;
   /// Writes the record, and takes it over once it is on disk.
   Result<void> store(Ownership next);
 };
@@ -56,7 +59,6 @@ class StepRunner {
   /// Ownership and journal are on disk before the host changes, so that no crash leaves a change that nobody
   /// owns or can undo. The record of a step that failed stays: it may have done half of its work.
   [[nodiscard]] Result<std::size_t> begin(std::size_t index, std::optional<Undo> undo, bool satisfied);
-  Result<void> act(const Kind& kind, const Step& step);
   Result<void> end(const Step& step, std::size_t record);
   [[nodiscard]] std::optional<Obligation> obligation_of(std::size_t index) const;
   /// What rests on the step, or shares a lane with it, starts from what it has left.

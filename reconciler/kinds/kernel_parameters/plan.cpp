@@ -57,10 +57,6 @@ bool has(const Occurrences& values, const std::optional<std::string>& value) {
   return std::ranges::find(values, value) != values.end();
 }
 
-std::string with_advice(const Error& error) {
-  return error.advice.empty() ? error.message : error.message + "; " + error.advice;
-}
-
 /// Goes through the keys and gathers what a proposal needs.
 class Comparison {
  public:
@@ -136,7 +132,7 @@ void Comparison::desired(const KernelParameterSpec& spec) {
   Finding finding{.address = address_of(spec.key), .desired = json_of(occurrences_of(spec))};
   if (const auto error = unreadable()) {
     finding.verdict = Finding::Verdict::unknown;
-    finding.reason = with_advice(*error);
+    finding.reason = error->sentence();
     finding.permission = lacks_permission(*error);
   } else {
     finding.observed = observed(spec.key);
@@ -181,7 +177,7 @@ void Comparison::change(const ParameterChange& wanted, const Occurrences& next, 
   const bool builds = !boot.rebuild.empty() || !boot.rebuild_blocked.empty();
   const auto at_boot = runs_with(wanted.key, expected) ? std::vector<Fact>{} : facts_of(wanted.key, expected);
   if (!is_staged(boot, wanted)) {
-    if (!boot.configuration) step.blocked_by.push_back(with_advice(boot.configuration.error()));
+    if (!boot.configuration) step.blocked_by.push_back(boot.configuration.error().sentence());
     if (builds) {
       step.provides = {staged_fact(wanted.key)};
       staged_now_.push_back(staged_fact(wanted.key));
