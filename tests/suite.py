@@ -104,7 +104,7 @@ def install(stage, *groups):
 
 BUILDS = {  # folder and what is set in it
     "release": ("build", ["-DCMAKE_BUILD_TYPE=Release", "-DGPUHOST_TESTS=ON"]),
-    "asan": ("build-asan", ["-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_CXX_FLAGS_DEBUG=-g1",
+    "asan": ("build-asan", ["-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_CXX_FLAGS_DEBUG=-Og -g1",
                             "-DGPUHOST_SANITIZE=address,undefined"]),
     "fuzz": ("build-fuzz", ["-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DCMAKE_CXX_COMPILER=clang++-19",
                             "-DCMAKE_CXX_FLAGS=-Wno-deprecated-declarations", "-DGPUHOST_FUZZERS=ON",

@@ -165,8 +165,9 @@ Result<std::size_t> Journal::begin(StepRecord step, std::optional<Obligation> ob
 
 Result<void> Journal::end(std::size_t record, StepRecord::State state, FileWriter& files) {
   steps_.at(record).state = state;
-  return write({{"record", "end"}, {"step", record}, {"state", state_words.at(std::to_underlying(state))}},
-               files);
+  return write(
+      {{"record", "end"}, {"step", record}, {"state", state_words.at(static_cast<std::size_t>(state))}},
+      files);
 }
 
 Result<void> Journal::discharge(std::size_t obligation, FileWriter& files) {

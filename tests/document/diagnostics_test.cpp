@@ -13,13 +13,14 @@
 
 #include "document/yaml.hpp"
 #include "kinds/document_specs.hpp"
+#include "support/source_folder.hpp"
 
 namespace gpuhost {
 namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path cases = fs::path(GPUHOST_SOURCE_DIR) / "tests/cases/diagnostics";
+const fs::path cases = testing::source_folder() / "tests/cases/diagnostics";
 
 std::string read(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "kinds/document_specs.hpp"
+#include "support/source_folder.hpp"
 
 namespace gpuhost {
 namespace {
@@ -40,7 +41,7 @@ Decoded decode(const std::string& body) {
 using Ids = std::vector<std::string>;
 
 std::string read_fixture(const std::string& name) {
-  const auto path = std::filesystem::path(GPUHOST_SOURCE_DIR) / "tests/cases/documents" / name;
+  const auto path = testing::source_folder() / "tests/cases/documents" / name;
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }

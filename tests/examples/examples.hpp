@@ -14,10 +14,11 @@
 #include "host/sim/host_file.hpp"
 #include "host/sim/sim_host.hpp"
 #include "kinds/registry.hpp"
+#include "support/source_folder.hpp"
 
 namespace gpuhost::testing {
 
-inline const std::filesystem::path examples = std::filesystem::path(GPUHOST_SOURCE_DIR) / "examples";
+inline const std::filesystem::path examples = source_folder() / "examples";
 
 /// A document and the host it is for.
 struct Example {
@@ -69,7 +70,7 @@ inline DecodedDocument document_at(const std::filesystem::path& path) {
 
 /// Compares with the file under tests/cases/plans; GPUHOST_UPDATE_GOLDEN=1 writes it instead.
 inline std::string expected_plan(const Example& example, const std::string& printed) {
-  const auto path = std::filesystem::path(GPUHOST_SOURCE_DIR) / "tests/cases/plans" / example.host /
+  const auto path = source_folder() / "tests/cases/plans" / example.host /
                     example.document.filename().replace_extension(".txt");
   if (std::getenv("GPUHOST_UPDATE_GOLDEN") != nullptr) {
     std::filesystem::create_directories(path.parent_path());

@@ -8,6 +8,7 @@
 #include "base/pci_address.hpp"
 #include "host/sim/host_file.hpp"
 #include "host/sim/sim_host.hpp"
+#include "support/source_folder.hpp"
 
 namespace gpuhost {
 namespace {
@@ -16,7 +17,7 @@ namespace fs = std::filesystem;
 
 std::vector<fs::path> example_hosts() {
   std::vector<fs::path> found;
-  for (const auto& entry : fs::directory_iterator(fs::path(GPUHOST_SOURCE_DIR) / "examples/hosts")) {
+  for (const auto& entry : fs::directory_iterator(testing::source_folder() / "examples/hosts")) {
     found.push_back(entry.path());
   }
   std::ranges::sort(found);

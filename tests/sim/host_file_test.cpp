@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "support/source_folder.hpp"
+
 namespace gpuhost {
 namespace {
 
@@ -20,7 +22,7 @@ const std::string header = "apiVersion: gpuhost/v1\nkind: Host\nmetadata: {name:
 /// Has every form there is, written as write_host_file writes it.
 std::string full_host() {
   std::ostringstream text;
-  text << std::ifstream(GPUHOST_SOURCE_DIR "/tests/sim/every_form.yaml").rdbuf();
+  text << std::ifstream(testing::source_folder() / "tests/sim/every_form.yaml").rdbuf();
   return text.str();
 }
 
