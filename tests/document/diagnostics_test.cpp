@@ -40,7 +40,7 @@ void add_sources(const std::string& id, Diagnostics& diagnostics) {
   for (const auto& file : files) diagnostics.add_source({file.filename().string(), read(file)});
 }
 
-class DiagnosticsCase : public testing::TestWithParam<std::string> {};
+class DiagnosticsCase : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(DiagnosticsCase, GivesItsMessageAndPrintsAsExpected) {
   const auto& id = GetParam();
@@ -64,7 +64,7 @@ std::vector<std::string> message_ids() {
   return ids;
 }
 
-INSTANTIATE_TEST_SUITE_P(AllMessages, DiagnosticsCase, testing::ValuesIn(message_ids()),
+INSTANTIATE_TEST_SUITE_P(AllMessages, DiagnosticsCase, ::testing::ValuesIn(message_ids()),
                          [](const auto& param) {
                            auto name = param.param;
                            std::ranges::replace(name, '-', '_');

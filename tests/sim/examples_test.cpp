@@ -24,7 +24,7 @@ std::vector<fs::path> example_hosts() {
   return found;
 }
 
-class ExampleHost : public testing::TestWithParam<fs::path> {
+class ExampleHost : public ::testing::TestWithParam<fs::path> {
  protected:
   static std::optional<HostFile> decode(const std::string& name, std::string text) {
     Diagnostics diagnostics;
@@ -88,7 +88,7 @@ TEST_P(ExampleHost, HasNoBrokenLinkButThoseOfTheKernel) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Examples, ExampleHost, testing::ValuesIn(example_hosts()), [](const auto& test) {
+INSTANTIATE_TEST_SUITE_P(Examples, ExampleHost, ::testing::ValuesIn(example_hosts()), [](const auto& test) {
   auto name = test.param.stem().string();
   std::ranges::replace(name, '-', '_');
   return name;

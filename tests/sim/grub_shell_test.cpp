@@ -59,7 +59,7 @@ std::string simulated(const std::string& script) {
   return shell.value("GRUB_CMDLINE_LINUX") + "|" + shell.value("GRUB_CMDLINE_LINUX_DEFAULT");
 }
 
-class SameAsSh : public testing::TestWithParam<std::string> {};
+class SameAsSh : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(SameAsSh, GivesTheSameCommandLine) {
   EXPECT_EQ(simulated(GetParam()), real_shell(GetParam()));
@@ -82,7 +82,7 @@ INSTANTIATE_TEST_SUITE_P(
         std::string("GRUB_CMDLINE_LINUX=\"\tquietly\n quiet=1\"\n") + drop_in + drop_in,
         std::string(drop_in)));
 
-class Refused : public testing::TestWithParam<std::string> {};
+class Refused : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(Refused, IsAnErrorWithTheLine) {
   GrubShell shell;

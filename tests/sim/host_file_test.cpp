@@ -166,7 +166,7 @@ struct Mistake {
   std::string problem;  ///< a part of what is said, place included
 };
 
-class HostFileMistake : public testing::TestWithParam<Mistake> {};
+class HostFileMistake : public ::testing::TestWithParam<Mistake> {};
 
 TEST_P(HostFileMistake, IsRefusedWithItsPlace) {
   std::string problems;
@@ -176,7 +176,7 @@ TEST_P(HostFileMistake, IsRefusedWithItsPlace) {
 
 INSTANTIATE_TEST_SUITE_P(
     HostFile, HostFileMistake,
-    testing::Values(
+    ::testing::Values(
         Mistake{"apiVersion: v1\nkind: HostState\nmetadata: {name: a}\n", "host.yaml:1:13: apiVersion"},
         Mistake{"apiVersion: gpuhost/v1\nkind: HostState\nmetadata: {name: a}\n",
                 "host.yaml:2:7: this is no host file"},

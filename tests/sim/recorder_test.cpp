@@ -143,7 +143,7 @@ struct MaskCase {
   std::string recorded;
 };
 
-class Masked : public testing::TestWithParam<MaskCase> {};
+class Masked : public ::testing::TestWithParam<MaskCase> {};
 
 TEST_P(Masked, HoldsNoSecret) {
   EXPECT_EQ(recordable(GetParam().path, GetParam().content), GetParam().recorded);

@@ -90,7 +90,7 @@ struct IommuCase {
   std::string type;  ///< empty: no groups
 };
 
-class IommuAtBoot : public testing::TestWithParam<IommuCase> {};
+class IommuAtBoot : public ::testing::TestWithParam<IommuCase> {};
 
 TEST_P(IommuAtBoot, FollowsFirmwareKernelAndCommandLine) {
   const auto& expected = GetParam();

@@ -28,7 +28,7 @@ struct Refusal {
   std::string message;
 };
 
-class StartRefused : public testing::TestWithParam<Refusal> {};
+class StartRefused : public ::testing::TestWithParam<Refusal> {};
 
 TEST_P(StartRefused, AsLibvirtDoes) {
   auto file = host_with(GetParam().devices);
