@@ -2,12 +2,12 @@
 #include <iostream>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "base/text.hpp"
 #include "cli/documents.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/planning.hpp"
+#include "cli/recovery.hpp"
 #include "cli/run_guard.hpp"
 #include "cli/run_output.hpp"
 #include "cli/run_record.hpp"
@@ -37,9 +37,8 @@ bool confirmed(const Plan& plan) {
 OrExit<DecodedDocument> acceptable_document(const Options& options) {
   auto document = load_document(options, options.live());
   if (!document) return document;
-  if (options.live() && ::geteuid() != 0)
-    return std::unexpected(
-        report({ErrorKind::denied, "cannot apply to this host: only root may", "run it as root"}));
+  if (const auto allowed = check_may_change(options); !allowed)
+    return std::unexpected(report(allowed.error()));
   if (options.allow)
     document->desired.policy.disruption = std::min(document->desired.policy.disruption, *options.allow);
   return document;
@@ -83,6 +82,11 @@ ExitCode end_unchanged(RunOutput& output, const Plan& plan, RunReport::Result re
   return code;
 }
 
+ExitCode end_unplanned(RunOutput& output, ExitCode code) {
+  output.ended_unplanned(to_string(RunReport::Result::refused), false, code);
+  return code;
+}
+
 ExitCode carry_out(const Options& options, const DecodedDocument& document, const Plan& plan, Target& target,
                    RunOutput& output) {
   const InterruptWatch watch;
@@ -107,40 +111,35 @@ ExitCode carry_out(const Options& options, const DecodedDocument& document, cons
   return code;
 }
 
-/// JSON Lines end with a summary, also when there was no plan to show.
-ExitCode end_unplanned(const Options& options, const Clock& clock, ExitCode code) {
-  if (options.format == "json")
-    make_run_output(options, clock)->ended({.result = RunReport::Result::refused}, code);
-  return code;
-}
-
-/// A host file that cannot be locked because it cannot be opened is as unreadable as for every other verb.
-ExitCode report_lock(const Error& error, const Options& options) {
-  const bool unreadable = !options.host_file.empty() && error.kind != ErrorKind::busy;
-  return unreadable ? report(error, ExitCode::invalid_document) : report(error);
-}
-
 /// What this version cannot apply is in the plan, too; a reader of JSON Lines finds it here in words.
 void report_unsupported(const DecodedDocument& document) {
   for (const auto& part : document.unsupported)
     (void)report({ErrorKind::unsupported, fmt::format("{}: not supported by this version", place_of(part))});
 }
 
-ExitCode apply_to(Target& target, const DecodedDocument& document, const Options& options) {
+OrExit<Plan> plan_on(Target& target, const DecodedDocument& document, RunOutput& output) {
+  if (const auto ended = end_interrupted_run(target, output, Unconfirmed::refuse); !ended)
+    return std::unexpected(ended.error());
   const auto view = target.view();
-  const auto plan = plan_document(document, view);
-  if (!plan) return end_unplanned(options, view.clock, plan.error());
+  auto plan = plan_document(document, view);
+  if (!plan) return plan;
   // One that is spoilt is written anew; that of a newer gpuhost is not ours to replace.
   if (const auto status = read_status(view.files); !status && status.error().kind == ErrorKind::stale)
-    return end_unplanned(options, view.clock, report(status.error()));
-  const auto output = make_run_output(options, view.clock);
-  output->approved(*plan);
+    return std::unexpected(report(status.error()));
+  return plan;
+}
+
+ExitCode apply_to(Target& target, const DecodedDocument& document, const Options& options,
+                  RunOutput& output) {
+  const auto plan = plan_on(target, document, output);
+  if (!plan) return end_unplanned(output, plan.error());
+  output.approved(*plan);
   report_unsupported(document);
   if (!plan->applyable())
-    return end_unchanged(*output, *plan, RunReport::Result::refused, {}, ExitCode::not_applyable);
+    return end_unchanged(output, *plan, RunReport::Result::refused, {}, ExitCode::not_applyable);
   if (!plan->steps.empty() && !options.yes && !confirmed(*plan))
-    return end_unchanged(*output, *plan, RunReport::Result::refused, "not confirmed", ExitCode::failed);
-  return carry_out(options, document, *plan, target, *output);
+    return end_unchanged(output, *plan, RunReport::Result::refused, "not confirmed", ExitCode::failed);
+  return carry_out(options, document, *plan, target, output);
 }
 
 }  // namespace
@@ -150,14 +149,14 @@ ExitCode run_apply(const Options& options) {
     return report({ErrorKind::invalid, "cannot ask without a terminal", "give --yes to apply unasked"},
                   ExitCode::usage);
   const RealHost machine;
-  const auto& clock = machine.view().clock;
+  const auto output = make_run_output(options, machine.view().clock);
   const auto document = acceptable_document(options);
-  if (!document) return end_unplanned(options, clock, document.error());
+  if (!document) return end_unplanned(*output, document.error());
   const auto guard = take_run_lock(options);
-  if (!guard) return end_unplanned(options, clock, report_lock(guard.error(), options));
+  if (!guard) return end_unplanned(*output, report_lock(guard.error(), options));
   auto target = Target::open(options);
-  if (!target) return end_unplanned(options, clock, target.error());
-  return apply_to(*target, *document, options);
+  if (!target) return end_unplanned(*output, target.error());
+  return apply_to(*target, *document, options, *output);
 }
 
 }  // namespace gpuhost

@@ -16,15 +16,16 @@ struct Verb {
   ExitCode (*run)(const Options&);
 };
 
-constexpr std::array<Verb, 9> verbs{{{"validate", run_validate},
-                                     {"observe", run_observe},
-                                     {"export", run_export},
-                                     {"plan", run_plan},
-                                     {"apply", run_apply},
-                                     {"verify", run_verify},
-                                     {"status", run_status},
-                                     {"schema", run_schema},
-                                     {"completion", run_completion}}};
+constexpr std::array<Verb, 10> verbs{{{"validate", run_validate},
+                                      {"observe", run_observe},
+                                      {"export", run_export},
+                                      {"plan", run_plan},
+                                      {"apply", run_apply},
+                                      {"verify", run_verify},
+                                      {"recover", run_recover},
+                                      {"status", run_status},
+                                      {"schema", run_schema},
+                                      {"completion", run_completion}}};
 
 ExitCode run(int argc, const char* const* argv) {
   const auto options = parse_options(argc, argv);

@@ -64,6 +64,12 @@ const std::vector<VerbSyntax>& verbs() {
        true,
        {"text", "json"},
        "  gpuhost verify -f host.yaml"},
+      {"recover",
+       "undo what an interrupted run has done, and start again what it had stopped",
+       false,
+       true,
+       {"text", "json"},
+       "  gpuhost recover\n  gpuhost recover --host recorded.yaml"},
       {"status",
        "conditions, last run, pending reboot, lock holder",
        false,
@@ -86,8 +92,7 @@ const std::vector<VerbSyntax>& verbs() {
   return all;
 }
 
-constexpr std::array<std::string_view, 6> later_verbs{"confirm", "recover", "release",
-                                                      "catalog", "import",  "fleet"};
+constexpr std::array<std::string_view, 5> later_verbs{"confirm", "release", "catalog", "import", "fleet"};
 constexpr std::array<std::string_view, 4> later_options{"--out", "--try", "--scope", "--guests"};
 
 template <class Words>
@@ -151,10 +156,13 @@ void add_host_options(CLI::App& app, Options& options) {
       ->excludes(host);
 }
 
-void add_apply_options(CLI::App& app, Options& options, Words& words) {
+void add_host_out(CLI::App& app, Options& options) {
   app.add_option("--host-out", options.host_out, "write the host after the run here instead of back")
       ->type_name("FILE")
       ->needs(app.get_option("--host"));
+}
+
+void add_apply_options(CLI::App& app, Options& options, Words& words) {
   app.add_flag("--yes", options.yes, "do not ask");
   app.add_flag("--reboot", options.reboot,
                "restart the host where the plan needs it and the policy allows it");
@@ -179,6 +187,7 @@ void add_verb(CLI::App& app, const VerbSyntax& verb, Options& options, Words& wo
                  name == "plan" ? "exit 2 if there is something to do" : "exit 3 if a reboot is pending");
   if (name == "plan" || name == "apply")
     sub.add_option("--missing", words.missing, "what to do about GPUs that are not there: refuse, skip");
+  if (name == "apply" || name == "recover") add_host_out(sub, options);
   if (name == "apply") add_apply_options(sub, options, words);
   if (name == "observe") sub.add_option("--record", options.record, "write a host file")->type_name("FILE");
   if (name == "schema")

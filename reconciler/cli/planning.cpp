@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "engine/journal.hpp"
 #include "render/verify.hpp"
 
 namespace gpuhost {
@@ -21,6 +22,27 @@ Result<void> check_host(const DecodedDocument& document, const HostIdentity& hos
               fmt::format("document '{}' is for hosts {}, not for '{}' (machine-id '{}')",
                           document.desired.name, join(document.hosts, ", "), host.name, host.machine_id),
               "use the document of this host, or change its metadata.hosts");
+}
+
+/// What an interrupted run has done is undone before an apply plans, so that its plan may be another.
+std::optional<Note> note_of_left(const Result<std::optional<Journal>>& left) {
+  if (!left)
+    return Note{Note::Severity::warning,
+                {},
+                "whether a run was interrupted is unknown: " + left.error().message,
+                left.error().advice};
+  if (!*left) return std::nullopt;
+  const auto& run = (*left)->header();
+  const auto what = fmt::format("the run of document '{}' of {}", run.document, run.started);
+  if ((*left)->awaits_confirmation())
+    return Note{Note::Severity::warning,
+                {},
+                what + " waits to be confirmed",
+                "nothing is applied until that is decided; 'gpuhost recover' undoes it"};
+  return Note{Note::Severity::warning,
+              {},
+              what + " has not ended: it goes on, or was interrupted",
+              "after an interrupted run apply undoes first what that has done, and plans then"};
 }
 
 }  // namespace
@@ -40,6 +62,9 @@ OrExit<Plan> plan_document(const DecodedDocument& document, const HostView& host
     return std::unexpected(report(meant.error()));
   auto plan = plan_once(document.desired, host);
   if (!plan) return std::unexpected(report(plan.error()));
+  const auto left = Journal::load(host.files);
+  if (!left && left.error().kind == ErrorKind::stale) return std::unexpected(report(left.error()));
+  if (auto note = note_of_left(left)) plan->notes.push_back(*std::move(note));
   for (const auto& part : document.unsupported)
     plan->notes.push_back({Note::Severity::error, part.key,
                            fmt::format("not supported by this version ({})", part.place),

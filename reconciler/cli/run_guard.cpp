@@ -1,5 +1,8 @@
 #include "cli/run_guard.hpp"
 
+#include <fmt/format.h>
+#include <unistd.h>
+
 namespace gpuhost {
 
 namespace {
@@ -20,6 +23,17 @@ Result<std::optional<RunLock>> take_run_lock(const Options& options) {
   auto lock = simulated ? RunLock::take_existing(options.host_file) : RunLock::take(run_lock_path(options));
   if (!lock) return fail(std::move(lock));
   return std::optional(std::move(*lock));
+}
+
+ExitCode report_lock(const Error& error, const Options& options) {
+  const bool unreadable = !options.host_file.empty() && error.kind != ErrorKind::busy;
+  return unreadable ? report(error, ExitCode::invalid_document) : report(error);
+}
+
+Result<void> check_may_change(const Options& options) {
+  if (!options.live() || ::geteuid() == 0) return {};
+  return fail(ErrorKind::denied, fmt::format("cannot {} on this host: only root may", options.verb),
+              "run it as root");
 }
 
 }  // namespace gpuhost

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "cli/options.hpp"
+#include "cli/output.hpp"
 #include "engine/run_lock.hpp"
 
 namespace gpuhost {
@@ -15,5 +16,11 @@ namespace gpuhost {
 /// file by a lock on itself. Nothing is locked when a simulated host is written elsewhere. busy: the message
 /// names the holder.
 [[nodiscard]] Result<std::optional<RunLock>> take_run_lock(const Options& options);
+/// Reports why the lock was not taken. A host file that cannot be opened is as unreadable as for every other
+/// verb.
+ExitCode report_lock(const Error& error, const Options& options);
+
+/// denied: only root may change the live machine.
+[[nodiscard]] Result<void> check_may_change(const Options& options);
 
 }  // namespace gpuhost

@@ -26,6 +26,11 @@ class TextOutput final : public RunOutput {
   explicit TextOutput(const Options& options)
       : style_(output_style(options.no_color, options.verbose)), terminal_(output_is_terminal()) {}
 
+  void recovering(const Journal::Header& run) override {
+    tell(fmt::format("The run of document '{}' of {} was interrupted.\n", escape_for_terminal(run.document),
+                     escape_for_terminal(run.started)));
+  }
+  void recovered(const RecoverReport& report) override { tell("\n" + recovery_text(report, style_) + "\n"); }
   void approved(const Plan& plan) override { tell(plan_text(plan, style_)); }
   void planned(const Plan& plan, unsigned round) override {
     if (round > 1 && style_.verbose) tell("\n" + plan_text(plan, style_) + "\n");
@@ -54,6 +59,7 @@ class TextOutput final : public RunOutput {
   }
   void verified(const Plan&) override {}
   void ended(const RunReport& report, ExitCode) override { tell("\n" + run_text(report, style_)); }
+  void ended_unplanned(std::string_view, bool, ExitCode) override {}
 
  private:
   Style style_;
@@ -66,6 +72,10 @@ class JsonLinesOutput final : public RunOutput {
     write("version", {{"gpuhost", GPUHOST_VERSION}, {"format_version", 1}});
   }
 
+  void recovering(const Journal::Header& run) override {
+    write("recovery_start", {{"document", run.document}, {"started", run.started}});
+  }
+  void recovered(const RecoverReport& report) override { write("recovery_complete", recovery_json(report)); }
   void approved(const Plan& plan) override { write("plan", {{"round", 0}, {"plan", plan_json(plan)}}); }
   void planned(const Plan& plan, unsigned round) override {
     if (round > 1) write("plan", {{"round", round}, {"plan", plan_json(plan)}});
@@ -97,6 +107,15 @@ class JsonLinesOutput final : public RunOutput {
                       {"done", report.held},
                       {"undone", report.undone},
                       {"errors", report.errors},
+                      {"exit_code", std::to_underlying(code)}});
+  }
+  void ended_unplanned(std::string_view result, bool changed, ExitCode code) override {
+    write("summary", {{"result", result},
+                      {"changed", changed},
+                      {"reboot_required", {{"required", false}, {"reasons", Json::array()}}},
+                      {"done", Json::array()},
+                      {"undone", Json::array()},
+                      {"errors", Json::array()},
                       {"exit_code", std::to_underlying(code)}});
   }
 

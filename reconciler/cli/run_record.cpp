@@ -44,6 +44,12 @@ Result<void> record_run(const RunReport& report, Host& host) {
   return {};
 }
 
+Result<void> record_recovery(const RecoverReport& report, Host& host) {
+  const auto known = read_status(host.view.files);
+  return host.files.replace(status_path, json_text(recovered_status_json(known.value_or(Json()), report,
+                                                                         host.view.clock.utc_now())));
+}
+
 Result<Json> read_status(const FileReader& files) {
   auto text = files.read(status_path);
   if (!text && text.error().kind == ErrorKind::not_found) return Json();

@@ -22,7 +22,10 @@ ExitCode run_status(const Options& options) {
   if (!target) return target.error();
   const auto status = read_status(target->view().files);
   if (!status) return report(status.error());
+  auto journal = Journal::load(target->view().files);
+  if (!journal) return report(journal.error());
   StatusView view{.status = *status};
+  view.left = *std::move(journal);
   if (!target->simulated()) {
     auto holder = RunLock::holder(run_lock_path(options));
     if (holder)

@@ -75,6 +75,33 @@ std::string run_text(const RunReport& report, const Style& style) {
   return text + style.bold(verdict(report, style)) + "\n";
 }
 
+std::string recovery_text(const RecoverReport& report, const Style& style) {
+  auto text = list_text("Done and not undone:", report.rolled.held) +
+              list_text("Errors:", report.rolled.errors) + list_text("", report.errors);
+  if (report.complete() && !report.run.rollback)
+    return text +
+           style.bold(style.green("Recovered: what the run had stopped runs again; what it has done "
+                                  "holds, since it was told not to undo.")) +
+           "\n";
+  if (report.complete())
+    return text +
+           style.bold(style.green(
+               fmt::format("Recovered: {} undone.", counted(report.rolled.undone.size(), "step")))) +
+           "\n";
+  const auto verdict = report.ended ? "Not all could be undone; what is listed holds and needs a person."
+                                    : "Not all could be undone yet; run 'gpuhost recover' again later.";
+  return text + style.bold(style.red(verdict)) + "\n";
+}
+
+Json recovery_json(const RecoverReport& report) {
+  auto errors = report.rolled.errors;
+  errors.insert(errors.end(), report.errors.begin(), report.errors.end());
+  return {{"document", report.run.document}, {"started", report.run.started},
+          {"complete", report.complete()},   {"ended", report.ended},
+          {"undone", report.rolled.undone},  {"done", report.rolled.held},
+          {"errors", std::move(errors)}};
+}
+
 Json reboot_json(const Plan& plan) {
   Json reasons = Json::array();
   for (const auto* finding : findings_with(plan, Finding::Verdict::pending_reboot))

@@ -5,6 +5,7 @@
 
 #include "base/json.hpp"
 #include "engine/reconcile.hpp"
+#include "engine/recover.hpp"
 #include "engine/run_lock.hpp"
 #include "render/style.hpp"
 
@@ -13,6 +14,10 @@ namespace gpuhost {
 /// The end of a run for people: what holds, what went wrong, what is left, and what to do.
 [[nodiscard]] std::string run_text(const RunReport& report, const Style& style);
 
+/// The end of an interrupted run for people: what holds, what went wrong, and what to do.
+[[nodiscard]] std::string recovery_text(const RecoverReport& report, const Style& style);
+[[nodiscard]] Json recovery_json(const RecoverReport& report);
+
 /// {required, reasons}: the reasons name what only a reboot makes true.
 [[nodiscard]] Json reboot_json(const Plan& plan);
 [[nodiscard]] Json error_json(const Error& error);
@@ -20,12 +25,17 @@ namespace gpuhost {
 /// The state of the host after a run as conditions, for /run/gpuhost/status.json. `ended` is the host's time.
 [[nodiscard]] Json status_json(const RunReport& report, const std::string& ended);
 
+/// The same after an interrupted run was ended; `known` is what stood there, or null. Whether the host is as
+/// its document says was not looked at.
+[[nodiscard]] Json recovered_status_json(Json known, const RecoverReport& report, const std::string& ended);
+
 /// What `status` shows. `status` is null when there was no run since boot; `unreadable_lock` says why the
 /// holder of the run lock cannot be told.
 struct StatusView {
   Json status;
   std::optional<RunLock::Holder> holder = {};
   std::optional<std::string> unreadable_lock = {};
+  std::optional<Journal> left = {};  ///< by a run that was interrupted, goes on, or waits to be confirmed
 };
 
 [[nodiscard]] Json status_view_json(const StatusView& view);

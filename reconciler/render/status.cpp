@@ -74,6 +74,28 @@ Json drifted(const Plan& plan) {
   return condition("Drifted", "True", "ChangedByAnotherHand", join(addresses, ", "));
 }
 
+/// In place of the one of its type.
+void set_condition(Json& conditions, Json fresh) {
+  const auto same = [&](const Json& known) {
+    return known.is_object() && known.value("type", Json()) == fresh["type"];
+  };
+  const auto found = std::find_if(conditions.begin(), conditions.end(), same);
+  if (found == conditions.end())
+    conditions.push_back(std::move(fresh));
+  else
+    *found = std::move(fresh);
+}
+
+std::string left_text(const Journal& journal) {
+  const auto& run = journal.header();
+  const auto what = fmt::format("run of document '{}' of {}", escape_for_terminal(run.document),
+                                escape_for_terminal(run.started));
+  if (journal.awaits_confirmation())
+    return fmt::format("The {} waits to be confirmed: 'gpuhost recover' undoes it.\n", what);
+  return fmt::format("The {} was interrupted: 'gpuhost recover' or the next apply undoes what it has done.\n",
+                     what);
+}
+
 /// A string of the status file, which another program may have spoilt; escaped.
 std::string field(const Json& object, const char* name) {
   if (!object.is_object()) return {};
@@ -118,10 +140,38 @@ Json status_json(const RunReport& report, const std::string& ended) {
             {"errors", report.errors}}}};
 }
 
+Json recovered_status_json(Json known, const RecoverReport& report, const std::string& ended) {
+  auto status = known.is_object() ? std::move(known) : Json{{"format_version", 1}};
+  auto& conditions = status["conditions"];
+  if (!conditions.is_array()) conditions = Json::array();
+  set_condition(conditions, condition("InSync", "Unknown", "NotLooked",
+                                      "not looked at since an interrupted run was ended"));
+  const auto outcome = recovery_json(report);
+  set_condition(conditions, report.complete()
+                                ? condition("Degraded", "True", "RunInterrupted",
+                                            "the run was interrupted, and is undone")
+                                : condition("Degraded", "True", "RunFailed",
+                                            join(outcome["errors"].get<std::vector<std::string>>(), "; ")));
+  status["document"]["name"] = report.run.document;
+  status["last_run"] = {{"verb", "recover"},
+                        {"result", report.complete() ? "undone" : "failed"},
+                        {"changed", !report.complete()},
+                        {"ended", ended},
+                        {"done", outcome["done"]},
+                        {"undone", outcome["undone"]},
+                        {"errors", outcome["errors"]}};
+  return status;
+}
+
 Json status_view_json(const StatusView& view) {
   Json json{{"format_version", 1}, {"status", view.status}, {"lock", {{"holder", nullptr}}}};
   if (view.holder) json["lock"]["holder"] = {{"pid", view.holder->pid}, {"command", view.holder->command}};
   if (view.unreadable_lock) json["lock"]["unknown"] = *view.unreadable_lock;
+  json["interrupted"] = nullptr;
+  if (view.left && !view.holder)
+    json["interrupted"] = {{"document", view.left->header().document},
+                           {"started", view.left->header().started},
+                           {"awaits_confirmation", view.left->awaits_confirmation()}};
   return json;
 }
 
@@ -136,6 +186,7 @@ std::string status_text(const StatusView& view, const Style& style) {
   } else {
     text += "No run has changed this host since it was booted.\n";
   }
+  if (view.left && !view.holder) text += left_text(*view.left);
   return text + fmt::format("Run lock: {}\n", lock_text(view));
 }
 

@@ -62,7 +62,7 @@ class CommandLine(CommandTest):
                       self.run_gpuhost("plan", "--detailed-exitcod", expect=64).stderr)
 
     def test_later_verbs_and_options_are_64_and_say_so(self):
-        for arguments in (["confirm"], ["recover"], ["release"], ["catalog", "releases"], ["import", "nova", "x"],
+        for arguments in (["confirm"], ["release"], ["catalog", "releases"], ["import", "nova", "x"],
                           ["fleet", "plan", "d"], ["plan", "--out", "p"], ["apply", "--try", "5m"],
                           ["apply", "--scope", "runtime"], ["observe", "--guests"], ["plan", "-o", "svg"],
                           ["apply", "saved.plan"]):
