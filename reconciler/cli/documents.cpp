@@ -77,14 +77,18 @@ OrExit<void> read_documents(const Options& options, bool trusted, Diagnostics& d
   return {};
 }
 
+OrExit<DecodedDocument> decode_or_tell(Diagnostics& diagnostics, bool skip_missing) {
+  auto document = decode_document(diagnostics, skip_missing);
+  if (document) return std::move(*document);
+  print_error(diagnostics.render());
+  return std::unexpected(ExitCode::invalid_document);
+}
+
 OrExit<DecodedDocument> load_document(const Options& options, bool trusted) {
   Diagnostics diagnostics;
   if (const auto sources = read_documents(options, trusted, diagnostics); !sources)
     return std::unexpected(sources.error());
-  auto document = decode_document(diagnostics, options.skip_missing);
-  if (document) return std::move(*document);
-  print_error(diagnostics.render());
-  return std::unexpected(ExitCode::invalid_document);
+  return decode_or_tell(diagnostics, options.skip_missing);
 }
 
 }  // namespace gpuhost

@@ -14,6 +14,9 @@ namespace gpuhost {
 /// written.
 [[nodiscard]] OrExit<void> read_documents(const Options& options, bool trusted, Diagnostics& diagnostics);
 
+/// Decodes what was read; every problem goes to standard error.
+[[nodiscard]] OrExit<DecodedDocument> decode_or_tell(Diagnostics& diagnostics, bool skip_missing);
+
 /// Reads and decodes; every problem of every file goes to standard error.
 [[nodiscard]] OrExit<DecodedDocument> load_document(const Options& options, bool trusted);
 

@@ -16,12 +16,13 @@ struct Verb {
   ExitCode (*run)(const Options&);
 };
 
-constexpr std::array<Verb, 10> verbs{{{"validate", run_validate},
+constexpr std::array<Verb, 11> verbs{{{"validate", run_validate},
                                       {"observe", run_observe},
                                       {"export", run_export},
                                       {"plan", run_plan},
                                       {"apply", run_apply},
                                       {"verify", run_verify},
+                                      {"release", run_release},
                                       {"recover", run_recover},
                                       {"status", run_status},
                                       {"schema", run_schema},

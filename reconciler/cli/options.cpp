@@ -50,6 +50,7 @@ const std::vector<VerbSyntax>& verbs() {
        true,
        {"text", "json", "markdown", "dot"},
        "  gpuhost plan -f host.yaml\n  gpuhost plan -f host.yaml --host recorded.yaml -o json\n"
+       "  gpuhost plan -f host.yaml --out reviewed.plan && gpuhost apply reviewed.plan\n"
        "  gpuhost plan -f host.yaml -o dot | dot -Tsvg > plan.svg"},
       {"apply",
        "make the host as the document says",
@@ -64,6 +65,12 @@ const std::vector<VerbSyntax>& verbs() {
        true,
        {"text", "json"},
        "  gpuhost verify -f host.yaml"},
+      {"release",
+       "give back what gpuhost owns, as it was before",
+       false,
+       true,
+       {"text", "json"},
+       "  gpuhost release --allow stop-units\n  gpuhost release --document kvm-gpu-07 --yes"},
       {"recover",
        "undo what an interrupted run has done, and start again what it had stopped",
        false,
@@ -92,8 +99,8 @@ const std::vector<VerbSyntax>& verbs() {
   return all;
 }
 
-constexpr std::array<std::string_view, 5> later_verbs{"confirm", "release", "catalog", "import", "fleet"};
-constexpr std::array<std::string_view, 4> later_options{"--out", "--try", "--scope", "--guests"};
+constexpr std::array<std::string_view, 4> later_verbs{"confirm", "catalog", "import", "fleet"};
+constexpr std::array<std::string_view, 3> later_options{"--try", "--scope", "--guests"};
 
 template <class Words>
 bool one_of(std::string_view word, const Words& words) {
@@ -125,8 +132,6 @@ Ending unknown_verb(const std::string& word) {
 
 Ending unknown_argument(const std::string& word, const CLI::App& verb) {
   if (!word.starts_with("-")) {
-    if (verb.get_name() == "apply")
-      return misuse("saved plans are not supported by this version; give -f FILE");
     return misuse(
         fmt::format("'{}' takes no argument '{}'; documents are given with -f", verb.get_name(), word));
   }
@@ -162,12 +167,30 @@ void add_host_out(CLI::App& app, Options& options) {
       ->needs(app.get_option("--host"));
 }
 
-void add_apply_options(CLI::App& app, Options& options, Words& words) {
+/// Of the verbs that run steps.
+void add_run_options(CLI::App& app, Options& options) {
   app.add_flag("--yes", options.yes, "do not ask");
   app.add_flag("--reboot", options.reboot,
                "restart the host where the plan needs it and the policy allows it");
   app.add_flag("--no-rollback", options.no_rollback, "leave what a failed run has done");
-  app.add_option("--allow", words.allow, "lower the disruption that the policy allows")->type_name("LEVEL");
+}
+
+void add_apply_options(CLI::App& app, Options& options, Words& words) {
+  add_run_options(app, options);
+  auto* plan =
+      app.add_option("plan", options.plan_file, "a plan saved by 'plan --out', in place of documents")
+          ->excludes(app.get_option("--file"))
+          ->excludes(app.get_option("--missing"));
+  app.add_option("--allow", words.allow, "lower the disruption that the policy allows")
+      ->type_name("LEVEL")
+      ->excludes(plan);
+}
+
+void add_release_options(CLI::App& app, Options& options, Words& words) {
+  add_run_options(app, options);
+  app.add_option("--document", options.document, "only what this document owns")->type_name("NAME");
+  app.add_option("--allow", words.allow, "the most disruption that it may cause (default: none)")
+      ->type_name("LEVEL");
 }
 
 void add_verb(CLI::App& app, const VerbSyntax& verb, Options& options, Words& words) {
@@ -187,8 +210,12 @@ void add_verb(CLI::App& app, const VerbSyntax& verb, Options& options, Words& wo
                  name == "plan" ? "exit 2 if there is something to do" : "exit 3 if a reboot is pending");
   if (name == "plan" || name == "apply")
     sub.add_option("--missing", words.missing, "what to do about GPUs that are not there: refuse, skip");
-  if (name == "apply" || name == "recover") add_host_out(sub, options);
+  if (name == "apply" || name == "release" || name == "recover") add_host_out(sub, options);
   if (name == "apply") add_apply_options(sub, options, words);
+  if (name == "release") add_release_options(sub, options, words);
+  if (name == "plan")
+    sub.add_option("--out", options.out, "save the plan for 'apply PLAN'; it can be used once")
+        ->type_name("PLAN");
   if (name == "observe") sub.add_option("--record", options.record, "write a host file")->type_name("FILE");
   if (name == "schema")
     sub.add_option("name", options.argument, "document, plan or host")->default_str("document");

@@ -18,8 +18,11 @@ struct Options {
   std::string host_out;            ///< --host-out; empty: none
   std::string root;                ///< --root; empty: the live machine
   std::string format = "text";
-  std::string record;    ///< --record; empty: none
-  std::string argument;  ///< which schema, or which shell
+  std::string plan_file;  ///< saved plan that apply is given; empty: none
+  std::string out;        ///< --out; empty: none
+  std::string document;   ///< --document; empty: all
+  std::string record;     ///< --record; empty: none
+  std::string argument;   ///< which schema, or which shell
   std::optional<Disruption> allow;
   bool detailed_exitcode = false;
   bool no_color = false;

@@ -1,5 +1,6 @@
 #include "cli/documents.hpp"
 #include "cli/planning.hpp"
+#include "cli/saved_plan.hpp"
 #include "cli/target.hpp"
 #include "cli/verbs.hpp"
 #include "render/json_text.hpp"
@@ -19,14 +20,20 @@ std::string rendered(const Plan& plan, const Options& options) {
 }  // namespace
 
 ExitCode run_plan(const Options& options) {
-  const auto document = load_document(options, false);
+  Diagnostics sources;
+  if (const auto read = read_documents(options, false, sources); !read) return read.error();
+  const auto document = decode_or_tell(sources, options.skip_missing);
   if (!document) return document.error();
   const auto target = Target::open(options);
   if (!target) return target.error();
-  const auto plan = plan_document(*document, target->view());
+  const auto view = target->view();
+  const auto plan = plan_document(*document, view);
   if (!plan) return plan.error();
   print(rendered(*plan, options));
   if (!plan->applyable()) return ExitCode::not_applyable;
+  if (!options.out.empty())
+    if (const auto saved = save_plan(options.out, *plan, sources, options.skip_missing, view.clock); !saved)
+      return saved.error();
   return options.detailed_exitcode && !plan->empty() ? ExitCode::differs : ExitCode::done;
 }
 

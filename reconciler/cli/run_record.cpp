@@ -1,7 +1,6 @@
 #include "cli/run_record.hpp"
 
-#include <fmt/format.h>
-
+#include "host/state_record.hpp"
 #include "render/json_text.hpp"
 #include "render/run.hpp"
 
@@ -9,11 +8,10 @@ namespace gpuhost {
 
 namespace {
 
-constexpr const char* status_path = "/run/gpuhost/status.json";
+constexpr StateRecord status_file{"/run/gpuhost/status.json", "remove it; the next apply writes it again"};
 /// As Debian's update-notifier writes it; other tools look for the file.
 constexpr const char* reboot_path = "/run/reboot-required";
 constexpr const char* reboot_text = "*** System restart required ***\n";
-constexpr int format_version = 1;
 
 bool tells_the_same(const Json& known, const Json& fresh) {
   return known.is_object() && known.value("conditions", Json()) == fresh["conditions"] &&
@@ -27,7 +25,7 @@ Result<void> write_status(const RunReport& report, Host& host) {
   const bool idle = !report.changed && (report.result == converged || report.result == degraded ||
                                         report.result == reboot_required);
   if (idle && known && (known->is_null() || tells_the_same(*known, fresh))) return {};
-  return host.files.replace(status_path, json_text(fresh));
+  return host.files.replace(status_file.path, json_text(fresh));
 }
 
 Result<void> ask_for_reboot(Host& host) {
@@ -46,25 +44,12 @@ Result<void> record_run(const RunReport& report, Host& host) {
 
 Result<void> record_recovery(const RecoverReport& report, Host& host) {
   const auto known = read_status(host.view.files);
-  return host.files.replace(status_path, json_text(recovered_status_json(known.value_or(Json()), report,
-                                                                         host.view.clock.utc_now())));
+  return host.files.replace(status_file.path, json_text(recovered_status_json(known.value_or(Json()), report,
+                                                                              host.view.clock.utc_now())));
 }
 
 Result<Json> read_status(const FileReader& files) {
-  auto text = files.read(status_path);
-  if (!text && text.error().kind == ErrorKind::not_found) return Json();
-  if (!text) return fail(std::move(text));
-  auto status = Json::parse(*text, nullptr, false);
-  if (!status.is_object() || !status.contains("format_version") ||
-      !status["format_version"].is_number_integer())
-    return fail(ErrorKind::invalid, fmt::format("cannot use {}: it is not a status file", status_path),
-                "remove it; the next apply writes it again");
-  if (status["format_version"].get<int>() > format_version)
-    return fail(ErrorKind::stale,
-                fmt::format("{} has format version {}, this gpuhost knows {}", status_path,
-                            status["format_version"].get<int>(), format_version),
-                "use the newer gpuhost that wrote it");
-  return status;
+  return status_file.read(files);
 }
 
 }  // namespace gpuhost

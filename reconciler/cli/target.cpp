@@ -23,6 +23,13 @@ OrExit<HostFile> load_host_file(const std::string& path) {
   return std::unexpected(ExitCode::invalid_document);
 }
 
+Result<std::string> whole_path(const std::string& path) {
+  std::error_code code;
+  const auto whole = std::filesystem::absolute(path, code).lexically_normal();
+  if (code) return std::unexpected(system_error(code.value(), "find", path));
+  return whole.string();
+}
+
 }  // namespace
 
 OrExit<Target> Target::open(const Options& options) {
@@ -66,11 +73,20 @@ Result<void> Target::save() {
 }
 
 Result<void> write_local_file(const std::string& path, const std::string& content) {
-  std::error_code code;
-  const auto whole = std::filesystem::absolute(path, code).lexically_normal();
-  if (code) return std::unexpected(system_error(code.value(), "find", path));
+  const auto whole = whole_path(path);
+  if (!whole) return std::unexpected(whole.error());
   RealHost machine;
-  return machine.host().files.replace(whole.string(), content);
+  return machine.host().files.replace(*whole, content);
+}
+
+Result<void> write_private_file(const std::string& path, const std::string& content) {
+  const auto whole = whole_path(path);
+  if (!whole) return std::unexpected(whole.error());
+  RealHost machine;
+  auto host = machine.host();
+  // A file that is replaced keeps its mode.
+  if (auto removed = host.files.remove(*whole); !removed) return removed;
+  return host.files.replace(*whole, content, 0600);
 }
 
 }  // namespace gpuhost

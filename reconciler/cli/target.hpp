@@ -37,6 +37,9 @@ class Target {
   std::string host_out_;
 };
 
+/// Writes a file that only its owner may read, in place of one that others may.
+Result<void> write_private_file(const std::string& path, const std::string& content);
+
 /// Writes a file of the machine that gpuhost runs on, atomically.
 Result<void> write_local_file(const std::string& path, const std::string& content);
 

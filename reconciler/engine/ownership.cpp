@@ -2,41 +2,33 @@
 
 #include <fmt/format.h>
 
+#include "host/state_record.hpp"
+
 namespace gpuhost {
 
 namespace {
 
-constexpr int format_version = 1;
+constexpr StateRecord file{Ownership::path,
+                           "restore the file from a backup; without it gpuhost cannot tell what it owns"};
 
-Error unreadable(std::string_view why) {
-  return Error{ErrorKind::invalid, fmt::format("cannot use {}: {}", Ownership::path, why),
-               "restore the file from a backup; without it gpuhost cannot tell what it owns"};
+std::unexpected<Error> unreadable(std::string_view why) {
+  return std::unexpected(file.damaged(why));
 }
 
 }  // namespace
 
 Result<Ownership> Ownership::load(const FileReader& files) {
-  auto text = files.read(path);
-  if (!text) {
-    if (text.error().kind == ErrorKind::not_found) return Ownership{};
-    return fail(std::move(text));
-  }
-  const Json json = Json::parse(*text, nullptr, false);
-  if (!json.is_object() || !json.contains("format_version") || !json["format_version"].is_number_integer())
-    return std::unexpected(unreadable("it is not an ownership record"));
-  if (json["format_version"].get<int>() > format_version)
-    return fail(ErrorKind::stale,
-                fmt::format("{} has format version {}, this gpuhost knows {}", path,
-                            json["format_version"].get<int>(), format_version),
-                "use the newer gpuhost that wrote it");
-  if (!json.contains("documents") || !json["documents"].is_object())
-    return std::unexpected(unreadable("it has no documents"));
+  const auto record = file.read(files);
+  if (!record) return std::unexpected(record.error());
+  if (record->is_null()) return Ownership{};
+  const auto& json = *record;
+  if (!json.contains("documents") || !json["documents"].is_object()) return unreadable("it has no documents");
   Ownership owned;
   for (const auto& [document, objects] : json["documents"].items()) {
-    if (!objects.is_object()) return std::unexpected(unreadable("objects of a document are not a map"));
+    if (!objects.is_object()) return unreadable("objects of a document are not a map");
     for (const auto& [address, object] : objects.items()) {
       if (!object.is_object() || !object.contains("before") || !object.contains("applied"))
-        return std::unexpected(unreadable(fmt::format("'{}' lacks before or applied", address)));
+        return unreadable(fmt::format("'{}' lacks before or applied", address));
       owned.documents_[document][address] = {object["before"], object["applied"]};
     }
   }
@@ -100,12 +92,12 @@ bool Ownership::empty() const {
   return documents_.empty();
 }
 
-std::string Ownership::serialise() const {
+Result<void> Ownership::store(const FileReader& reader, FileWriter& files) const {
   Json documents = Json::object();
   for (const auto& [name, objects] : documents_)
     for (const auto& [address, object] : objects)
       documents[name][address] = {{"before", object.before}, {"applied", object.applied}};
-  return Json{{"format_version", format_version}, {"documents", std::move(documents)}}.dump(2) + "\n";
+  return file.write(reader, files, {{"documents", std::move(documents)}});
 }
 
 }  // namespace gpuhost

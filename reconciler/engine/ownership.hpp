@@ -49,8 +49,8 @@ class Ownership {
   void restore(const std::string& document, const std::string& address, std::optional<Object> object);
 
   [[nodiscard]] bool empty() const;
-  /// The file's content.
-  [[nodiscard]] std::string serialise() const;
+  /// Writes it to `path`.
+  Result<void> store(const FileReader& reader, FileWriter& files) const;
   bool operator==(const Ownership&) const = default;
 
  private:

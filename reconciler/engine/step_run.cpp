@@ -45,7 +45,7 @@ Result<void> RunContext::act(const Kind& kind, const StepAction& action, std::st
 
 Result<void> RunContext::store(Ownership next) {
   if (next == owned) return {};
-  if (auto written = host.files.replace(Ownership::path, next.serialise(), 0644); !written)
+  if (auto written = next.store(host.view.files, host.files); !written)
     return std::unexpected(std::move(written).error().within("ownership cannot be recorded"));
   owned = std::move(next);
   return {};

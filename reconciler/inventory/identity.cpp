@@ -2,20 +2,13 @@
 
 #include <algorithm>
 
-#include <fmt/format.h>
-
-#include "base/json.hpp"
+#include "host/state_record.hpp"
 
 namespace gpuhost::identity_record {
 
 namespace {
 
-constexpr int format_version = 1;
-
-std::unexpected<Error> damaged() {
-  return fail(ErrorKind::invalid, fmt::format("{} is damaged", path),
-              "remove it; gpuhost writes it again from what it sees");
-}
+constexpr StateRecord file{path, "remove it; gpuhost writes it again from what it sees"};
 
 std::optional<std::string> text_at(const Json& entry, const char* key) {
   const auto found = entry.find(key);
@@ -40,19 +33,13 @@ Json json_of(const KnownGpu& gpu) {
 }  // namespace
 
 Result<std::vector<KnownGpu>> load(const FileReader& files) {
-  const auto text = files.read(path);
-  if (!text && text.error().kind == ErrorKind::not_found) return std::vector<KnownGpu>{};
-  if (!text) return std::unexpected(text.error());
-  const auto record = Json::parse(*text, nullptr, false);
-  if (!record.is_object() || !record.contains("format_version") ||
-      !record["format_version"].is_number_integer())
-    return damaged();
-  if (record["format_version"].get<int>() > format_version)
-    return fail(ErrorKind::stale, fmt::format("{} was written by a newer gpuhost", path), "update gpuhost");
+  const auto record = file.read(files);
+  if (!record) return std::unexpected(record.error());
+  if (record->is_null()) return std::vector<KnownGpu>{};
   std::vector<KnownGpu> gpus;
-  for (const auto& entry : record.value("gpus", Json::array())) {
+  for (const auto& entry : record->value("gpus", Json::array())) {
     auto gpu = gpu_from(entry);
-    if (!gpu) return damaged();
+    if (!gpu) return std::unexpected(file.damaged("an entry is no GPU"));
     gpus.push_back(*std::move(gpu));
   }
   std::ranges::sort(gpus, {}, &KnownGpu::address);
@@ -75,8 +62,7 @@ Result<void> store(const std::vector<KnownGpu>& gpus, const FileReader& reader, 
   if (const auto recorded = load(reader); recorded && *recorded == gpus) return {};
   Json entries = Json::array();
   for (const auto& gpu : gpus) entries.push_back(json_of(gpu));
-  const Json record{{"format_version", format_version}, {"gpus", std::move(entries)}};
-  if (auto written = files.replace(path, record.dump(2) + "\n"); !written)
+  if (auto written = file.write(reader, files, {{"gpus", std::move(entries)}}); !written)
     return std::unexpected(std::move(written).error().within("the identity of the GPUs cannot be recorded"));
   return {};
 }

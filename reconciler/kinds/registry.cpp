@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "base/sha256.hpp"
 #include "base/text.hpp"
 #include "kinds/document_specs.hpp"
 #include "kinds/gpus/gpus.hpp"
@@ -107,6 +108,12 @@ std::optional<DecodedDocument> decode_document(Diagnostics& diagnostics, bool sk
   decoded.desired.policy = std::move(specs->policy);
   decoded.desired.kinds = make_kinds(std::move(*specs));
   return decoded;
+}
+
+DecodedDocument empty_document(std::string name, Policy policy) {
+  DecodedDocument document;
+  document.desired = {std::move(name), sha256({}), std::move(policy), make_kinds({})};
+  return document;
 }
 
 Kinds kinds_of_all_gpus() {

@@ -32,6 +32,9 @@ struct DecodedDocument {
 [[nodiscard]] std::optional<DecodedDocument> decode_document(Diagnostics& diagnostics,
                                                              bool skip_missing = false);
 
+/// A document that names nothing, so that all it owned is given back.
+[[nodiscard]] DecodedDocument empty_document(std::string name, Policy policy);
+
 /// The kinds of a document that may have been decoded, or made up.
 [[nodiscard]] Kinds make_kinds(DocumentSpecs specs);
 

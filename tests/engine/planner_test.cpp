@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/toy.hpp"
+#include "support/ownership_text.hpp"
 
 namespace gpuhost::testing {
 namespace {
@@ -343,7 +344,7 @@ TEST(Planner, AnotherDocumentsObjectIsAConflict) {
   ToyBench bench;
   Ownership owned;
   owned.claim("other", {"kernel.parameters[iommu]", nullptr, "pt"});
-  bench.host.put(Ownership::path, owned.serialise());
+  bench.host.put(Ownership::path, testing::text_of(owned));
   bench.kind("p").steps = [](const auto&) {
     return std::vector<Step>{{.title = "stage", .claims = Claim{"kernel.parameters[iommu]", nullptr, "on"}}};
   };
@@ -355,7 +356,7 @@ TEST(Planner, TwoDocumentsThatAgreeAreAConflictAllTheSame) {
   ToyBench bench;
   Ownership owned;
   owned.claim("other", {"p[a]", nullptr, "set"});
-  bench.host.put(Ownership::path, owned.serialise());
+  bench.host.put(Ownership::path, testing::text_of(owned));
   bench.kind("p").findings = {{.address = "p[a]", .desired = "set", .observed = "set"}};
   const Plan plan = bench.plan();
   EXPECT_FALSE(plan.applyable());
@@ -367,7 +368,7 @@ TEST(Planner, AWishForAnotherOptionIsNoDrift) {
   ToyBench bench;
   Ownership owned;
   owned.claim("toy", {"m[a]", nullptr, {{"state", "blocked"}, {"options", {{"old", 1}}}}});
-  bench.host.put(Ownership::path, owned.serialise());
+  bench.host.put(Ownership::path, testing::text_of(owned));
   auto& kind = bench.kind("m");
   const Json wish{{"state", "blocked"}, {"options", {{"new", 1}}}};
   kind.findings = {{.address = "m[a]",
@@ -384,7 +385,7 @@ TEST(Planner, TellsDriftFromIntent) {
   Ownership owned;
   owned.claim("toy", {"p[a]", "before", "set"});
   owned.claim("toy", {"p[b]", "before", "old wish"});
-  bench.host.put(Ownership::path, owned.serialise());
+  bench.host.put(Ownership::path, testing::text_of(owned));
   auto& kind = bench.kind("p");
   kind.findings = {
       {.address = "p[a]", .verdict = Finding::Verdict::differs, .desired = "set", .observed = "other"},

@@ -9,6 +9,7 @@
 
 #include "engine/run_lock.hpp"
 #include "engine/toy.hpp"
+#include "support/ownership_text.hpp"
 
 namespace gpuhost::testing {
 namespace {
@@ -492,7 +493,7 @@ TEST(Ownership, WhatIsWrittenIsReadBackTheSame) {
   owned.claim("doc", {"a", nullptr, Json::array({"x"})});
   owned.claim("other", {"b", 1, 2});
   MemoryHost host;
-  host.put(Ownership::path, owned.serialise());
+  host.put(Ownership::path, testing::text_of(owned));
   const auto again = Ownership::load(host.host().view.files);
   ASSERT_TRUE(again.has_value());
   EXPECT_EQ(*again, owned);

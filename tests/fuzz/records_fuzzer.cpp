@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <string>
 
+#include "engine/journal.hpp"
 #include "engine/ownership.hpp"
 #include "host/real/proc_modules.hpp"
 #include "support/memory_host.hpp"
@@ -12,6 +13,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   (void)gpuhost::parse_proc_modules(text);
   gpuhost::testing::MemoryHost host;
   host.put(gpuhost::Ownership::path, text);
-  if (const auto owned = gpuhost::Ownership::load(host.host().view.files)) (void)owned->serialise();
+  host.put(gpuhost::Journal::path, text);
+  auto memory = host.host();
+  if (const auto owned = gpuhost::Ownership::load(memory.view.files))
+    (void)owned->store(memory.view.files, memory.files);
+  (void)gpuhost::Journal::load(memory.view.files);
   return 0;
 }

@@ -8,6 +8,7 @@
 #include "kinds/one_pass.hpp"
 #include "kinds/passthrough/passthrough.hpp"
 #include "support/gpu_plans.hpp"
+#include "support/ownership_text.hpp"
 #include "support/pci_bus.hpp"
 
 namespace gpuhost::testing {
@@ -83,7 +84,7 @@ struct Server {
   void apply(const FunctionsWish& wish) {
     const auto wanted = kind(wish);
     run_all(*wanted, plan(*wanted, host, owned, policy), host, owned);
-    host.files[Ownership::path] = owned.serialise();
+    host.files[Ownership::path] = testing::text_of(owned);
   }
   Result<void> run_enable() {
     auto port = host.host();

@@ -10,6 +10,7 @@
 #include "kinds/units/units.hpp"
 #include "kinds/virtualization/virtualization.hpp"
 #include "support/gpu_plans.hpp"
+#include "support/ownership_text.hpp"
 #include "support/pci_bus.hpp"
 
 namespace gpuhost::testing {
@@ -60,7 +61,7 @@ struct Desk {
   void apply(std::optional<GpuMode> mode) {
     const auto wanted = kind(mode);
     run_all(*wanted, plan(*wanted, host, owned, policy), host, owned);
-    host.files[Ownership::path] = owned.serialise();
+    host.files[Ownership::path] = testing::text_of(owned);
   }
   /// A plan in which the other kinds answer too.
   [[nodiscard]] Plan whole(GpuMode mode) const {

@@ -1,6 +1,7 @@
 #include "kinds/units/units.hpp"
 
 #include "kinds/one_pass.hpp"
+#include "support/ownership_text.hpp"
 
 namespace gpuhost::testing {
 namespace {
@@ -103,7 +104,7 @@ TEST(Units, that_are_gone_when_given_back_are_only_forgotten) {
   auto kind = make_units(Specs{{unit, false, false}});
   run_all(*kind, plan(*kind, host, owned, policy), host, owned);
   host.units.clear();
-  host.files[Ownership::path] = owned.serialise();
+  host.files[Ownership::path] = testing::text_of(owned);
   kind = make_units({});
   run_all(*kind, plan(*kind, host, owned, policy), host, owned);
   EXPECT_TRUE(owned.empty());
@@ -114,7 +115,7 @@ TEST(Units, that_no_document_could_name_are_not_touched_for_a_record) {
   host.units["systemd-poweroff.service"] = {"loaded", "inactive", "dead", "static"};
   Ownership owned;
   owned.claim("doc", {"units[systemd-poweroff.service].state", "active", "inactive"});
-  host.files[Ownership::path] = owned.serialise();
+  host.files[Ownership::path] = testing::text_of(owned);
   auto kind = make_units({});
   run_all(*kind, plan(*kind, host, owned, {}), host, owned);
   EXPECT_EQ(host.units["systemd-poweroff.service"].active_state, "inactive");

@@ -4,6 +4,7 @@
 
 #include "kinds/gpu_facts.hpp"
 #include "kinds/one_pass.hpp"
+#include "support/ownership_text.hpp"
 #include "support/vgpus.hpp"
 
 namespace gpuhost::testing {
@@ -174,7 +175,7 @@ TEST(Vgpu, ParametersAreSetWhenItIsMadeAndChangedWhileNobodyHasIt) {
 
   vgpus.params = {{"enable_uvm", "0"}};
   kind = make_vgpu({listing("left", a100, {vgpus})});
-  host.fake.files[Ownership::path] = owned.serialise();
+  host.fake.files[Ownership::path] = testing::text_of(owned);
   const auto proposal = testing::plan(*kind, host.fake, owned, {});
   EXPECT_THAT(titles(proposal), ElementsAre("set the parameters of vGPU train/0 on left"));
   EXPECT_THAT(proposal.steps[0].needs, ElementsAre(gpu_facts::idle(*Uuid::parse(uuid))));
@@ -184,7 +185,7 @@ TEST(Vgpu, ParametersAreSetWhenItIsMadeAndChangedWhileNobodyHasIt) {
   EXPECT_EQ(host.params(uuid), "disable_vnc=1, enable_uvm=0\n");
 
   host.fake.files[mdev_devices + uuid + "/nvidia/vgpu_params"] = "enable_uvm=0\n";
-  host.fake.files[Ownership::path] = owned.serialise();
+  host.fake.files[Ownership::path] = testing::text_of(owned);
   kind = make_vgpu({listing("left", a100, {some("train", "A100-8C")})});
   run_all(*kind, testing::plan(*kind, host.fake, owned, {}), host.fake, owned);
   EXPECT_EQ(host.log.back(), "params ' '");

@@ -3,6 +3,7 @@
 #include "kinds/gpu_facts.hpp"
 #include "kinds/vm_binding/vm_binding.hpp"
 #include "support/guests.hpp"
+#include "support/ownership_text.hpp"
 
 namespace gpuhost::testing {
 namespace {
@@ -139,7 +140,7 @@ TEST(VmBindingGivesBack, NothingFromARecordThatMakesNoSense) {
     for (const char* field : {"devices", "autostart", "state"})
       owned.claim("doc", {std::string("vm[train].") + field, before, Json("running")});
     owned.claim("doc", {"vm[].color", before, Json()});
-    host.files[Ownership::path] = owned.serialise();
+    host.files[Ownership::path] = testing::text_of(owned);
     const auto none = make_vm_binding({}, {});
     const auto proposal = plan(*none, host, owned, {});
     EXPECT_EQ(proposal.steps.size(), 3U);

@@ -8,6 +8,7 @@
 #include "kinds/one_pass.hpp"
 #include "kinds/vm_binding/vm_binding.hpp"
 #include "support/gpu_files.hpp"
+#include "support/ownership_text.hpp"
 
 namespace gpuhost::testing {
 
@@ -113,7 +114,7 @@ inline Ownership applied(const Document& document, FakeHost& host, Ownership own
                          const Policy& policy = {}) {
   const auto kind = document.kind();
   run_all(*kind, plan(*kind, host, owned, policy), host, owned);
-  host.files[Ownership::path] = owned.serialise();
+  host.files[Ownership::path] = testing::text_of(owned);
   return owned;
 }
 

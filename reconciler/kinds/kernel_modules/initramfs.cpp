@@ -59,7 +59,7 @@ Result<void> refresh_initramfs(Host& host, const std::string& digest) {
   const auto initramfs = find_initramfs(host.view);
   if (!initramfs) return fail(ErrorKind::not_found, "no generator of the initramfs is here");
   if (auto done = run_to_success(host.commands, initramfs->refresh); !done) return done;
-  return record.write(host.files, digest);
+  return record.write(host.view.files, host.files, digest);
 }
 
 }  // namespace gpuhost

@@ -52,7 +52,7 @@ class ProxmoxBootTool final : public BootLoader {
     if (CommandLine(before).of(change.key) == change.values)
       before = CommandLine(before).with(change.key, CommandLine(*configured).of(change.key)).text();
     if (before != *known)
-      if (auto written = refreshed.write(host.files, before); !written) return written;
+      if (auto written = refreshed.write(host.view.files, host.files, before); !written) return written;
     return edit_command_line_file(host, command_line_path, change);
   }
 
@@ -60,7 +60,7 @@ class ProxmoxBootTool final : public BootLoader {
     if (auto done = BootLoader::rebuild(host); !done) return done;
     const auto configured = host.view.files.read(command_line_path);
     if (!configured) return std::unexpected(configured.error());
-    return refreshed.write(host.files, *configured);
+    return refreshed.write(host.view.files, host.files, *configured);
   }
 };
 
