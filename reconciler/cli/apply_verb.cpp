@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include "cli/applying.hpp"
 #include "cli/documents.hpp"
 #include "cli/run_guard.hpp"
@@ -38,7 +36,10 @@ OrExit<Wish> acceptable_wish(const Options& options) {
   if (const auto allowed = check_may_change(options); !allowed)
     return std::unexpected(report(allowed.error()));
   auto& policy = wish->document.desired.policy;
-  if (options.allow) policy.disruption = std::min(policy.disruption, *options.allow);
+  if (options.allow && *options.allow < policy.disruption) {
+    policy.disruption = *options.allow;
+    policy.by_option = true;
+  }
   return wish;
 }
 
@@ -48,7 +49,7 @@ ExitCode run_apply(const Options& options) {
   if (const auto asked = check_can_ask(options); !asked) return report(asked.error(), ExitCode::usage);
   const RealHost machine;
   const auto output = make_run_output(options, machine.view().clock);
-  const auto wish = acceptable_wish(options);
+  auto wish = acceptable_wish(options);
   if (!wish) return end_unplanned(*output, wish.error());
   return on_locked_host(options, *output, [&](Target& target) {
     return apply_to(target, wish->document, options, *output, wish->saved ? &*wish->saved : nullptr);

@@ -94,11 +94,11 @@ void report_unsupported(const DecodedDocument& document) {
     (void)report({ErrorKind::unsupported, fmt::format("{}: not supported by this version", place_of(part))});
 }
 
-OrExit<Plan> plan_on(Target& target, const DecodedDocument& document, RunOutput& output) {
+OrExit<Plan> plan_on(Target& target, DecodedDocument& document, const Options& options, RunOutput& output) {
   if (const auto ended = end_interrupted_run(target, output, Unconfirmed::refuse); !ended)
     return std::unexpected(ended.error());
   const auto view = target.view();
-  auto plan = plan_document(document, view);
+  auto plan = plan_document(document, view, options.live() ? Trust::root_only : Trust::anybody);
   if (!plan) return plan;
   // One that is spoilt is written anew; that of a newer gpuhost is not ours to replace.
   if (const auto status = read_status(view.files); !status && status.error().kind == ErrorKind::stale)
@@ -127,9 +127,9 @@ ExitCode on_locked_host(const Options& options, RunOutput& output,
   return work(*target);
 }
 
-ExitCode apply_to(Target& target, const DecodedDocument& document, const Options& options, RunOutput& output,
+ExitCode apply_to(Target& target, DecodedDocument& document, const Options& options, RunOutput& output,
                   const SavedPlan* saved) {
-  const auto plan = plan_on(target, document, output);
+  const auto plan = plan_on(target, document, options, output);
   if (!plan) return end_unplanned(output, plan.error());
   if (saved != nullptr)
     if (const auto same = check_same_plan(*saved, *plan); !same)

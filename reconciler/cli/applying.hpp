@@ -23,7 +23,7 @@ ExitCode end_unplanned(RunOutput& output, ExitCode code);
 
 /// Ends an interrupted run, plans, asks, applies, verifies and records, and tells of all of it. With `saved`,
 /// only if that is the very plan, and only once.
-[[nodiscard]] ExitCode apply_to(Target& target, const DecodedDocument& document, const Options& options,
+[[nodiscard]] ExitCode apply_to(Target& target, DecodedDocument& document, const Options& options,
                                 RunOutput& output, const SavedPlan* saved = nullptr);
 
 }  // namespace gpuhost

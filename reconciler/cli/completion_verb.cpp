@@ -9,9 +9,9 @@ namespace {
 constexpr const char* bash_completion = R"bash(# bash completion for gpuhost
 _gpuhost() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-  local verbs="validate observe export plan apply verify status schema completion"
+  local verbs="validate observe export plan apply verify release recover status schema completion"
   case $previous in
-    -f | --file | --host | --host-out | --record)
+    -f | --file | --host | --host-out | --record | --out)
       mapfile -t COMPREPLY < <(compgen -f -- "$current")
       return
       ;;
@@ -40,11 +40,13 @@ _gpuhost() {
       validate) words="--file --output" ;;
       observe) words="--host --root --output --record" ;;
       export) words="--host --root" ;;
-      plan) words="--file --host --root --output --detailed-exitcode --missing" ;;
+      plan) words="--file --host --root --output --out --detailed-exitcode --missing" ;;
       apply) words="--file --host --host-out --root --output --yes --reboot --allow --missing --no-rollback" ;;
       verify) words="--file --host --root --output" ;;
       status) words="--host --root --output --detailed-exitcode" ;;
-      schema) words="document plan host" ;;
+      release) words="--document --host --host-out --root --output --yes --reboot --allow --no-rollback" ;;
+      recover) words="--host --host-out --root --output" ;;
+      schema) words="document plan saved-plan host local" ;;
       completion) words="bash" ;;
       *) words="" ;;
     esac
@@ -52,7 +54,7 @@ _gpuhost() {
   fi
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
 }
-complete -F _gpuhost gpuhost
+complete -o default -F _gpuhost gpuhost
 )bash";
 
 }  // namespace

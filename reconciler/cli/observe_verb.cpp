@@ -64,6 +64,7 @@ HostFile record(const Target& target, const Kinds& kinds) {
   const auto live = target.view();
   auto recorded = record_host(live, [&](const HostView& view) {
     (void)HostIdentity::read(view.files);
+    (void)view.files.read(std::string(local_limits_path));
     (void)observe_all(kinds, view);
     if (!view.running) return;
     (void)observe_all(kinds_of_all_gpus(), view);

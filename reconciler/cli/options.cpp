@@ -84,7 +84,7 @@ const std::vector<VerbSyntax>& verbs() {
        {"text", "json"},
        "  gpuhost status --detailed-exitcode"},
       {"schema",
-       "print a JSON Schema: document, plan or host",
+       "print a JSON Schema: document, plan, saved-plan, host or local",
        false,
        false,
        {},
@@ -218,7 +218,8 @@ void add_verb(CLI::App& app, const VerbSyntax& verb, Options& options, Words& wo
         ->type_name("PLAN");
   if (name == "observe") sub.add_option("--record", options.record, "write a host file")->type_name("FILE");
   if (name == "schema")
-    sub.add_option("name", options.argument, "document, plan or host")->default_str("document");
+    sub.add_option("name", options.argument, "document, plan, saved-plan, host or local")
+        ->default_str("document");
   if (name == "completion") sub.add_option("shell", options.argument, "bash")->required();
   add_common_flags(sub, options);
 }

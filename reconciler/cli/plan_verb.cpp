@@ -22,7 +22,7 @@ std::string rendered(const Plan& plan, const Options& options) {
 ExitCode run_plan(const Options& options) {
   Diagnostics sources;
   if (const auto read = read_documents(options, false, sources); !read) return read.error();
-  const auto document = decode_or_tell(sources, options.skip_missing);
+  auto document = decode_or_tell(sources, options.skip_missing);
   if (!document) return document.error();
   const auto target = Target::open(options);
   if (!target) return target.error();

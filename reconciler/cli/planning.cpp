@@ -57,9 +57,11 @@ ExitCode code_of_unknown(const Plan& plan) {
   return counts.unknown > 0 ? ExitCode::unavailable : ExitCode::done;
 }
 
-OrExit<Plan> plan_document(const DecodedDocument& document, const HostView& host) {
+OrExit<Plan> plan_document(DecodedDocument& document, const HostView& host, Trust local_limits) {
   if (const auto meant = check_host(document, HostIdentity::read(host.files)); !meant)
     return std::unexpected(report(meant.error()));
+  if (const auto held = hold_to_local_limits(document, host.files, local_limits); !held)
+    return std::unexpected(held.error());
   auto plan = plan_once(document.desired, host);
   if (!plan) return std::unexpected(report(plan.error()));
   const auto left = Journal::load(host.files);
@@ -71,6 +73,7 @@ OrExit<Plan> plan_document(const DecodedDocument& document, const HostView& host
                            "take the key out of the document, or use a gpuhost that knows it"});
   for (const auto& override_ : document.overridden)
     plan->notes.push_back({Note::Severity::info, {}, override_});
+  plan->notes.insert(plan->notes.end(), document.limit_notes.begin(), document.limit_notes.end());
   if (!document.unsupported.empty()) plan->complete = false;
   return std::move(*plan);
 }

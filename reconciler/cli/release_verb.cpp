@@ -48,7 +48,8 @@ ExitCode release_from(Target& target, const Options& options, RunOutput& output)
   }
   auto worst = ExitCode::done;
   for (const auto& name : *names) {
-    const auto document = empty_document(name, {.disruption = options.allow.value_or(Disruption::none)});
+    auto document =
+        empty_document(name, {.disruption = options.allow.value_or(Disruption::none), .by_option = true});
     const auto code = apply_to(target, document, options, output);
     if (code != ExitCode::done && code != ExitCode::reboot_needed) return code;
     if (code == ExitCode::reboot_needed)

@@ -32,7 +32,7 @@ ExitCode verdict(const Plan& plan) {
 }  // namespace
 
 ExitCode run_verify(const Options& options) {
-  const auto document = load_document(options, false);
+  auto document = load_document(options, false);
   if (!document) return document.error();
   const auto target = Target::open(options);
   if (!target) return target.error();

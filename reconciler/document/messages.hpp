@@ -39,7 +39,7 @@ inline constexpr Message malformed{"malformed", "a value that is not of the form
 // The document as a whole.
 inline constexpr Message wrong_api_version{"wrong-api-version",
                                            "apiVersion is not one that this version reads"};
-inline constexpr Message wrong_kind{"wrong-kind", "kind is not HostState"};
+inline constexpr Message wrong_kind{"wrong-kind", "kind is not the one of such a file"};
 inline constexpr Message conflicting_values{"conflicting-values", "two files give one scalar two values"};
 inline constexpr Message too_many_entries{"too-many-entries",
                                           "more GPUs, virtual machines or vGPUs than the limit"};

@@ -9,13 +9,14 @@ namespace gpuhost {
 
 namespace {
 
-/// A guest or GPU that the step would touch although the policy protects it.
-std::optional<std::string> protected_object(const Step& step, const Policy& policy) {
+/// Why the step may not be, as it would touch a guest or GPU that is protected.
+std::optional<std::string> protection(const Step& step, const Policy& policy) {
   for (const auto& affected : step.affects) {
-    if (affected.type == "vm" && policy.protected_vms.contains(affected.name)) return "VM " + affected.name;
-    if (affected.type != "gpu") continue;
-    const auto address = PciAddress::parse(affected.name);
-    if (address && policy.protected_gpus.contains(*address)) return "GPU " + affected.name;
+    std::optional<std::string> why;
+    if (affected.type == "vm") why = policy.protection_of_vm(affected.name);
+    if (affected.type == "gpu")
+      if (const auto address = PciAddress::parse(affected.name)) why = policy.protection_of_gpu(*address);
+    if (why) return why;
   }
   return std::nullopt;
 }
@@ -30,12 +31,9 @@ std::string sentence_of(const Step& step) {
 void check_step(Step& step, const std::string& document, const Policy& policy, const Ownership& owned) {
   if (step.disruption > policy.disruption)
     step.blocked_by.push_back(
-        fmt::format("it needs disruption {}{}, and {} is allowed; set policy.disruption to {} to allow it",
-                    to_string(step.disruption), sentence_of(step), to_string(policy.disruption),
-                    to_string(step.disruption)));
-  if (const auto object = protected_object(step, policy))
-    step.blocked_by.push_back(
-        fmt::format("{} is protected; take it out of policy.protect to allow it", *object));
+        fmt::format("it needs disruption {}{}, and {} is allowed; {}", to_string(step.disruption),
+                    sentence_of(step), to_string(policy.disruption), policy.way_to_allow(step.disruption)));
+  if (auto why = protection(step, policy)) step.blocked_by.push_back(*std::move(why));
   if (!step.claims) return;
   if (const auto other = owned.other_owner(document, step.claims->address))
     step.blocked_by.push_back(

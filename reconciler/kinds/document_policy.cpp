@@ -31,19 +31,25 @@ std::vector<Value> items(const Value& list) {
 
 }  // namespace
 
+std::optional<Disruption> decode_disruption(const Value& level) {
+  return level.word<Disruption>(level_words);
+}
+
+void decode_protect(const Value& protect, std::set<std::string>& vms, std::set<PciAddress>& gpus) {
+  if (!protect) return;
+  MapReader named = protect.mapping();
+  for (const auto& vm : items(named.at("vms")))
+    if (auto name = vm.text(formats::printable)) vms.insert(std::move(*name));
+  for (const auto& gpu : items(named.at("gpus")))
+    if (const auto address = gpu.text(formats::pci_address)) gpus.insert(*PciAddress::parse(*address));
+}
+
 Policy decode_policy(const Value& policy) {
   Policy decoded;
   if (!policy) return decoded;
   MapReader reader = policy.mapping();
-  decoded.disruption = reader.at("disruption").word<Disruption>(level_words).value_or(decoded.disruption);
-  if (const Value protect = reader.at("protect")) {
-    MapReader named = protect.mapping();
-    for (const auto& vm : items(named.at("vms")))
-      if (auto name = vm.text(formats::printable)) decoded.protected_vms.insert(std::move(*name));
-    for (const auto& gpu : items(named.at("gpus")))
-      if (const auto address = gpu.text(formats::pci_address))
-        decoded.protected_gpus.insert(*PciAddress::parse(*address));
-  }
+  decoded.disruption = decode_disruption(reader.at("disruption")).value_or(decoded.disruption);
+  decode_protect(reader.at("protect"), decoded.protected_vms, decoded.protected_gpus);
   if (const Value stop = reader.at("guestStop")) {
     MapReader how = stop.mapping();
     decoded.guest_stop_method =

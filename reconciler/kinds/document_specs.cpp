@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "document/formats.hpp"
+#include "document/head.hpp"
 #include "document/layouts.hpp"
 #include "document/map_reader.hpp"
 #include "document/merge.hpp"
@@ -33,9 +34,6 @@ namespace gpuhost {
 
 namespace {
 
-constexpr std::string_view api_version = "gpuhost/v1";
-constexpr std::string_view document_kind = "HostState";
-constexpr std::string_view host_kind = "Host";
 constexpr std::size_t most_gpus = 64;
 constexpr std::size_t most_vms = 4096;
 
@@ -52,28 +50,6 @@ std::vector<Node> parse_sources(Diagnostics& diagnostics) {
                          "it begins with 'apiVersion: gpuhost/v1'");
   }
   return trees;
-}
-
-/// Whether it is a document for this version at all; if not, nothing else in it is worth a message.
-bool check_head(MapReader& document) {
-  const Value version = document.required("apiVersion");
-  const Value kind = document.required("kind");
-  const auto version_text = version.text();
-  const auto kind_text = kind.text();
-  bool ok = true;
-  if (version_text && *version_text != api_version) {
-    version.report(messages::wrong_api_version,
-                   fmt::format("'{}' is not read by this version", *version_text),
-                   fmt::format("this version reads {}", api_version));
-    ok = false;
-  }
-  if (kind_text && *kind_text != document_kind) {
-    kind.report(messages::wrong_kind, fmt::format("'{}' is not the kind of a document", *kind_text),
-                *kind_text == host_kind ? "this is a host file: give it with --host"
-                                        : fmt::format("write kind: {}", document_kind));
-    ok = false;
-  }
-  return ok;
 }
 
 void decode_metadata(const Value& value, DocumentSpecs& specs) {
@@ -175,7 +151,7 @@ std::optional<DocumentSpecs> decode_specs(Diagnostics& diagnostics, std::set<std
   DocumentSpecs specs;
   {
     MapReader document(Value(&merged.root, {}, start, reading));
-    if (check_head(document))
+    if (check_head(document, "HostState"))
       decode_body(document, reading, specs);
     else
       document.claim_all();

@@ -4,6 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "base/sha256.hpp"
 #include "base/text.hpp"
 #include "kinds/document_specs.hpp"
@@ -103,11 +105,25 @@ std::optional<DecodedDocument> decode_document(Diagnostics& diagnostics, bool sk
   decoded.hosts = std::move(specs->hosts);
   decoded.overridden = std::move(specs->overridden);
   decoded.unsupported = unsupported_parts(*specs, diagnostics);
+  // A host that does not allow the module does not allow what implies it.
+  specs->kernel_modules = with_implied_modules(std::move(specs->kernel_modules), specs->gpus);
+  decoded.limited = limited_parts(*specs);
   decoded.desired.name = std::move(specs->name);
   decoded.desired.sha256 = std::move(specs->sha256);
   decoded.desired.policy = std::move(specs->policy);
   decoded.desired.kinds = make_kinds(std::move(*specs));
   return decoded;
+}
+
+void DecodedDocument::hold_to(const HostLimits& limits) {
+  const auto asked = desired.policy.disruption;
+  desired.policy.hold_below(limits.ceiling);
+  limit_notes = forbidden(limited, limits);
+  if (const auto allowed = desired.policy.disruption; allowed < asked)
+    limit_notes.push_back({Note::Severity::info,
+                           {},
+                           fmt::format("{} of this host allows disruption {}, not {}", local_limits_path,
+                                       to_string(allowed), to_string(asked))});
 }
 
 DecodedDocument empty_document(std::string name, Policy policy) {

@@ -8,6 +8,7 @@
 #include "document/diagnostics.hpp"
 #include "engine/reconcile.hpp"
 #include "kinds/document_specs.hpp"
+#include "kinds/host_limits.hpp"
 
 namespace gpuhost {
 
@@ -24,6 +25,12 @@ struct DecodedDocument {
   std::vector<Unsupported> unsupported;
   /// Scalars that a later file with `overrides: true` replaced: "policy.disruption: none (a.yaml:3:5) → …".
   std::vector<std::string> overridden;
+  std::vector<LimitedPart> limited;
+  /// What `hold_to` has to say in every plan of it.
+  std::vector<Note> limit_notes = {};
+
+  /// Lowers its policy to what the host allows; what the host forbids outright is an error note.
+  void hold_to(const HostLimits& limits);
 };
 
 /// Decodes and merges the sources, which are `diagnostics`' own, in order. Nothing on any problem; all

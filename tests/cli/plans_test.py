@@ -65,6 +65,18 @@ class SavedPlans(CommandTest):
         self.save(document(PARAMETER))
         self.assertEqual(stat.S_IMODE(self.plan.stat().st_mode), 0o600)
 
+    def test_is_valid_by_the_schema(self):
+        try:
+            import jsonschema
+        except ImportError:
+            self.skipTest("python3-jsonschema is not installed")
+        self.save(document(STOP_ALLOWED, PARAMETER, STOP))
+        saved = json.loads(self.plan.read_text())
+        for name, part in (("saved-plan", saved), ("plan", saved["plan"])):
+            schema = json.loads(self.run_gpuhost("schema", name, expect=0).stdout)
+            jsonschema.Draft202012Validator.check_schema(schema)
+            jsonschema.Draft202012Validator(schema).validate(part)
+
     def test_another_hand_makes_it_stale_and_nothing_is_done(self):
         self.save(document("kernel: {parameters: {iommu: pt}, modules: {vfio-pci: {state: loaded}}}\n"))
         self.apply(document(PARAMETER), expect=3)

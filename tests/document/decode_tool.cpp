@@ -9,18 +9,20 @@
 
 #include "document/diagnostics.hpp"
 #include "kinds/document_specs.hpp"
+#include "kinds/host_limits.hpp"
 
-// Reads each file as a document of its own. Prints "valid FILE" or "invalid FILE" for each, with the problems
-// on standard error; with --keys first, the keys that the decoders know, as paths. Ends with 0 if all are
-// valid, else 65.
+// Reads each file as a document of its own, or with --limits first as a local.yaml. Prints "valid FILE" or
+// "invalid FILE" for each, with the problems on standard error; with --keys next, the keys that the decoders
+// know, as paths. Ends with 0 if all are valid, else 65.
 
 namespace {
 
-bool is_valid(const std::string& path, std::set<std::string>* keys) {
+bool is_valid(const std::string& path, bool limits, std::set<std::string>* keys) {
   std::ifstream file(path, std::ios::binary);
   gpuhost::Diagnostics diagnostics;
   diagnostics.add_source({path, std::string(std::istreambuf_iterator<char>(file), {})});
-  const bool valid = gpuhost::decode_specs(diagnostics, keys).has_value();
+  const bool valid = limits ? gpuhost::decode_host_limits(diagnostics, keys).has_value()
+                            : gpuhost::decode_specs(diagnostics, keys).has_value();
   fmt::print(stderr, "{}", diagnostics.render());
   return valid;
 }
@@ -28,11 +30,14 @@ bool is_valid(const std::string& path, std::set<std::string>* keys) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bool list_keys = argc > 1 && std::string_view(argv[1]) == "--keys";
+  int next = 1;
+  const auto flag = [&](std::string_view name) { return next < argc && argv[next] == name && ++next > 0; };
+  const bool limits = flag("--limits");
+  const bool list_keys = flag("--keys");
   std::set<std::string> keys;
   bool all_valid = true;
-  for (int i = list_keys ? 2 : 1; i < argc; ++i) {
-    const bool valid = is_valid(argv[i], &keys);
+  for (int i = next; i < argc; ++i) {
+    const bool valid = is_valid(argv[i], limits, &keys);
     all_valid = all_valid && valid;
     if (!list_keys) fmt::print("{} {}\n", valid ? "valid" : "invalid", argv[i]);
   }

@@ -112,6 +112,16 @@ TEST(Planner, AProtectedGuestIsNeverStopped) {
               ElementsAre(HasSubstr("VM train is protected")));
 }
 
+TEST(Planner, NoDocumentDoesMoreThanTheHostAllows) {
+  ToyBench bench;
+  upgrade_under_live_vgpus(bench);
+  bench.desired.policy.hold_below({.disruption = Disruption::stop_units, .protected_vms = {"train"}});
+  EXPECT_EQ(bench.plan().allowed, Disruption::stop_units);
+  EXPECT_THAT(step_named(bench.plan(), "stop train").step.blocked_by,
+              ElementsAre(HasSubstr("local.yaml of this host lets no document do more than stop-units"),
+                          HasSubstr("VM train is protected by /etc/gpuhost/local.yaml")));
+}
+
 TEST(Planner, StopsNothingThatCouldNotBeStartedAgain) {
   ToyBench bench;
   upgrade_under_live_vgpus(bench);

@@ -110,6 +110,18 @@ class MountNamespace(unittest.TestCase):
         self.assertEqual(done.returncode, 4, done.stdout + done.stderr)
         self.assertIn("reads otherwise", done.stdout + done.stderr)
 
+    def test_a_local_yaml_that_others_can_write_ends_the_run(self):
+        limits = Path("/etc/gpuhost/local.yaml")
+        limits.parent.mkdir(exist_ok=True)
+        limits.write_text("apiVersion: gpuhost/v1\nkind: HostLimits\ndisruption: none\n")
+        limits.chmod(0o664)
+        done = gpuhost(BINARY, "apply", "-f", self.file, "--yes")
+        self.assertEqual(done.returncode, 77, done.stdout + done.stderr)
+        self.assertIn("cannot trust /etc/gpuhost/local.yaml", done.stderr)
+        self.assertFalse(DROP_IN.exists())
+        limits.chmod(0o644)
+        self.apply(3)
+
 
 def enter_namespace():
     if os.geteuid() != 0:

@@ -1,4 +1,4 @@
-"""Holds schema/document.schema.json and the decoder together, in both directions.
+"""Holds the schemas of the files that people write and their decoders together, in both directions.
 
 usage: document_schema_test.py DECODE_TOOL SOURCE_DIR
 """
@@ -137,25 +137,25 @@ def mutations(document, schema):
             yield f"{where} a word", changed(document, path, put("yes"))
 
 
-def main(tool, source_dir):
-    source = pathlib.Path(source_dir)
-    schema = json.loads((source / "schema/document.schema.json").read_text())
+def check(tool, source, schema_name, kind, folder):
+    """The failures, and a line that sums up: `tool` decodes such files, `folder` has some that use every key."""
+    schema = json.loads((source / "schema" / schema_name).read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
     validator = jsonschema.Draft202012Validator(schema)
     failures = []
 
     def by_decoder(paths):
-        run = subprocess.run([tool, *map(str, paths)], capture_output=True, text=True, check=False)
+        run = subprocess.run([*tool, *map(str, paths)], capture_output=True, text=True, check=False)
         if run.returncode not in (0, 65):
             sys.exit(f"{tool} ended with {run.returncode}: {run.stderr}")
         verdicts = [line.split(" ", 1)[0] == "valid" for line in run.stdout.splitlines()]
         assert len(verdicts) == len(paths)
         return verdicts, run.stderr
 
-    fixtures = sorted((source / "tests/cases/documents").glob("*.yaml"))
+    fixtures = sorted((source / folder).glob("*.yaml"))
     examples = [path for path in sorted((source / "examples").rglob("*.yaml")) + sorted((source / "examples").rglob("*.yml"))
-                if re.search(r"^kind: *HostState", path.read_text(), re.MULTILINE)]
-    assert fixtures
+                if re.search(rf"^kind: *{kind}\b", path.read_text(), re.MULTILINE)]
+    assert fixtures and examples
     documents = {path: yaml.load(path.read_text(), CoreLoader) for path in fixtures + examples}
 
     verdicts, problems = by_decoder(list(documents))
@@ -165,7 +165,7 @@ def main(tool, source_dir):
         for error in validator.iter_errors(document):
             failures.append(f"{path}: refused by the schema: {error.json_path}: {error.message}")
 
-    run = subprocess.run([tool, "--keys", *map(str, fixtures)], capture_output=True, text=True, check=True)
+    run = subprocess.run([*tool, "--keys", *map(str, fixtures)], capture_output=True, text=True, check=True)
     decoder, written = set(run.stdout.split()), schema_keys(schema, schema)
     failures += [f"{key}: known to the decoder, not in the schema" for key in sorted(decoder - written)]
     failures += [f"{key}: in the schema, not known to the decoder (or in no fixture)" for key in sorted(written - decoder)]
@@ -185,9 +185,18 @@ def main(tool, source_dir):
             if validator.is_valid(mutated):
                 failures.append(f"{name}: accepted by the schema")
 
-    print("\n".join(failures))
-    print(f"{len(documents)} documents, {len(written)} keys, {count} mutations, {len(failures)} failures")
-    return 1 if failures else 0
+    return failures, f"{schema_name}: {len(documents)} files, {len(written)} keys, {count} mutations"
+
+
+def main(tool, source_dir):
+    source = pathlib.Path(source_dir)
+    failed = False
+    for part in (([tool], source, "document.schema.json", "HostState", "tests/cases/documents"),
+                 ([tool, "--limits"], source, "local.schema.json", "HostLimits", "tests/cases/limits")):
+        failures, summary = check(*part)
+        print("\n".join([*failures, f"{summary}, {len(failures)} failures"]))
+        failed = failed or bool(failures)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

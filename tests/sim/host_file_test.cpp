@@ -177,9 +177,9 @@ TEST_P(HostFileMistake, IsRefusedWithItsPlace) {
 INSTANTIATE_TEST_SUITE_P(
     HostFile, HostFileMistake,
     ::testing::Values(
-        Mistake{"apiVersion: v1\nkind: HostState\nmetadata: {name: a}\n", "host.yaml:1:13: apiVersion"},
+        Mistake{"apiVersion: v1\nkind: HostState\nmetadata: {name: a}\n", "host.yaml:1:13: 'v1' is not read"},
         Mistake{"apiVersion: gpuhost/v1\nkind: HostState\nmetadata: {name: a}\n",
-                "host.yaml:2:7: this is no host file"},
+                "host.yaml:2:7: 'HostState' is not the kind of a host file"},
         Mistake{"apiVersion: gpuhost/v1\nkind: Host\n", "the key 'metadata' is missing"},
         Mistake{"apiVersion: gpuhost/v1\nkind: Host\nmetadata: {}\n", "the key 'name' is missing"},
         Mistake{header + "file: {}\n", "host.yaml:4:1: unknown key 'file'"},

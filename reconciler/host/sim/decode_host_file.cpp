@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include "base/text.hpp"
+#include "document/head.hpp"
 #include "document/map_reader.hpp"
 #include "document/messages.hpp"
 #include "document/yaml.hpp"
@@ -138,21 +139,13 @@ void decode_units(const Value& value, HostFile& host) {
   }
 }
 
-void check_header(MapReader& reader) {
-  if (const auto version = reader.required("apiVersion"); version && decode_text(version) != "gpuhost/v1") {
-    version.report(messages::wrong_api_version, "apiVersion of a host file is gpuhost/v1",
-                   "write gpuhost/v1");
-  }
-  if (const auto kind = reader.required("kind"); kind && decode_text(kind) != "Host") {
-    kind.report(messages::wrong_kind, "this is no host file",
-                "write kind: Host, or give the document with -f");
-  }
-}
-
 HostFile decode(const Value& value) {
   HostFile host;
   auto reader = value.mapping();
-  check_header(reader);
+  if (!check_head(reader, "Host")) {
+    reader.claim_all();
+    return host;
+  }
   auto metadata = reader.required("metadata").mapping();
   host.name = metadata.required("name").text().value_or("");
   host.description = decode_text(metadata.at("description")).value_or("");

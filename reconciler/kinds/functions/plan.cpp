@@ -193,7 +193,7 @@ void give_back(const std::string& object, const Ownership::Object& owned, const 
          fmt::format("the document no longer names them, and the virtual functions stay: giving them back "
                      "needs disruption {}",
                      to_string(step.disruption)),
-         "allow it by policy.disruption"});
+         input.policy.way_to_allow(step.disruption)});
     return;
   }
   proposal.steps.push_back(std::move(step));

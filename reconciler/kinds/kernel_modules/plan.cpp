@@ -331,7 +331,7 @@ void Comparison::no_longer_desired(const std::string& address, const Ownership::
            : bound > 0 ? fmt::format("module {} drives {}; it stays loaded until the next boot", module,
                                      devices->second.front().to_string())
                        : fmt::format("module {} stays loaded until the next boot", module),
-           may_unload() ? "" : "set policy.disruption to remove-idle to unload it now"});
+           may_unload() ? "" : input_.policy.way_to_allow(Disruption::remove_idle)});
     }
   }
   add(std::move(step));

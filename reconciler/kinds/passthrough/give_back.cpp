@@ -98,7 +98,7 @@ void give_back_drivers(const FormerDrivers& former, const PlanInput& input, Prop
            fmt::format("the document no longer names it, and its driver stays: giving it back needs "
                        "disruption {}",
                        to_string(step.disruption)),
-           "allow it by policy.disruption"});
+           input.policy.way_to_allow(step.disruption)});
       continue;
     }
     proposal.steps.push_back(std::move(step));

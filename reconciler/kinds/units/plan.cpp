@@ -124,7 +124,7 @@ void give_back(const Field& field, const Ownership::Object& object, const UnitsS
         {Note::Severity::warning, field.address(),
          "the document no longer names it, and it is left running: stopping it needs disruption " +
              std::string(to_string(step.disruption)),
-         "allow it by policy.disruption, or stop the unit by hand"});
+         input.policy.way_to_allow(step.disruption) + ", or stop the unit by hand"});
     return;
   }
   proposal.steps.push_back(std::move(step));

@@ -276,10 +276,9 @@ void VmBinding::give_back(const std::string& object, const Ownership::Object& re
   if (step.disruption > input.policy.disruption)
     return leave_for_now(object,
                          fmt::format("{} needs disruption {}", step.title, to_string(step.disruption)),
-                         "allow it by policy.disruption, or do it by hand", proposal);
-  if (!step.affects.empty() && input.policy.protected_vms.contains(field->vm))
-    return leave_for_now(object, fmt::format("VM {} is protected", field->vm),
-                         "take it out of policy.protect to have it given back", proposal);
+                         input.policy.way_to_allow(step.disruption) + ", or do it by hand", proposal);
+  if (const auto why = input.policy.protection_of_vm(field->vm); why && !step.affects.empty())
+    return leave_for_now(object, *why, {}, proposal);
   proposal.steps.push_back(std::move(step));
 }
 
