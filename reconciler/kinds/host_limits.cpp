@@ -84,9 +84,10 @@ std::optional<HostLimits> decode_host_limits(Diagnostics& diagnostics, std::set<
 std::vector<LimitedPart> limited_parts(const DocumentSpecs& specs) {
   std::vector<LimitedPart> parts;
   for (const auto& parameter : specs.kernel_parameters)
-    parts.push_back({Sort::parameter, parameter.key, fmt::format("kernel.parameters[{}]", parameter.key)});
+    parts.push_back(
+        {Sort::parameter, parameter.key, fmt::format("kernel.parameters[{}]", underscored(parameter.key))});
   for (const auto& module : specs.kernel_modules)
-    parts.push_back({Sort::module, module.name, fmt::format("kernel.modules[{}]", module.name)});
+    parts.push_back({Sort::module, module.name, fmt::format("kernel.modules[{}]", underscored(module.name))});
   const auto add_source = [&](const std::optional<PackageSource>& source, std::string address) {
     if (source) parts.push_back({Sort::source, source->what, std::move(address)});
   };

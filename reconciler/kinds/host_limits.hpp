@@ -31,7 +31,7 @@ struct LimitedPart {
   enum class Sort { source, parameter, module };
   Sort sort;
   std::string name;
-  std::string address;  ///< "kernel.parameters[iommu]"
+  std::string address;  ///< as in the plan: "kernel.modules[vfio_pci]"
 };
 
 [[nodiscard]] std::vector<LimitedPart> limited_parts(const DocumentSpecs& specs);

@@ -47,9 +47,9 @@ class LocalLimits(CommandTest):
             "kernel: {parameters: {iommu: pt, amd-iommu: 'on'}, modules: {vfio-pci: {state: loaded}}}\n"),
             "-o", "json", expect=7).stdout)
         said = {note["address"]: note for note in plan["diagnostics"] if note["severity"] == "error"}
-        self.assertEqual(list(said), ["kernel.parameters[iommu]", "kernel.modules[vfio-pci]"])
+        self.assertEqual(list(said), ["kernel.parameters[iommu]", "kernel.modules[vfio_pci]"])
         self.assertIn(f"{PATH} of this host does not allow iommu", said["kernel.parameters[iommu]"]["message"])
-        self.assertEqual(said["kernel.modules[vfio-pci]"]["advice"], "it allows none")
+        self.assertEqual(said["kernel.modules[vfio_pci]"]["advice"], "it allows none")
 
     def test_what_a_mode_implies_is_no_way_round(self):
         self.limit("kernel: {modules: [nouveau]}\n")

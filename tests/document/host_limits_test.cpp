@@ -1,7 +1,12 @@
 #include "kinds/host_limits.hpp"
 
+#include <fstream>
+#include <iterator>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "support/source_folder.hpp"
 
 namespace gpuhost {
 namespace {
@@ -21,6 +26,15 @@ std::vector<std::string> forbidden_addresses(const HostLimits& limits,
   std::vector<std::string> addresses;
   for (const auto& note : forbidden(parts, limits)) addresses.push_back(note.address);
   return addresses;
+}
+
+TEST(HostLimits, TheExampleIsValid) {
+  std::ifstream file(testing::source_folder() / "examples/local.yaml", std::ios::binary);
+  Diagnostics diagnostics;
+  diagnostics.add_source({"local.yaml", {std::istreambuf_iterator<char>(file), {}}});
+  const auto limits = decode_host_limits(diagnostics);
+  ASSERT_TRUE(limits) << diagnostics.render();
+  EXPECT_EQ(limits->ceiling.disruption, Disruption::stop_units);
 }
 
 TEST(HostLimits, AnAbsentKeyLimitsNothing) {
@@ -69,7 +83,7 @@ TEST(HostLimits, WhatADocumentNamesThatCanBeLimited) {
   ASSERT_TRUE(specs) << diagnostics.render();
   std::vector<std::string> found;
   for (const auto& part : limited_parts(*specs)) found.push_back(part.address + " " + part.name);
-  EXPECT_THAT(found, ElementsAre("kernel.parameters[iommu] iommu", "kernel.modules[vfio-pci] vfio-pci",
+  EXPECT_THAT(found, ElementsAre("kernel.parameters[iommu] iommu", "kernel.modules[vfio_pci] vfio-pci",
                                  "driver.source nvidia-driver", "vm[a].guestDriver.source nvidia-guest"));
 }
 

@@ -110,6 +110,15 @@ class MountNamespace(unittest.TestCase):
         self.assertEqual(done.returncode, 4, done.stdout + done.stderr)
         self.assertIn("reads otherwise", done.stdout + done.stderr)
 
+    def test_a_saved_plan_is_applied_once(self):
+        saved = Path("/etc/reviewed.plan")
+        self.assertEqual(gpuhost(BINARY, "plan", "-f", self.file, "--out", saved).returncode, 0)
+        self.file.unlink()
+        for expected in (3, 6):
+            done = gpuhost(BINARY, "apply", saved, "--yes")
+            self.assertEqual(done.returncode, expected, done.stdout + done.stderr)
+        self.assertIn("gpuhost_test.mark=1", GRUB_CFG.read_text())
+
     def test_a_local_yaml_that_others_can_write_ends_the_run(self):
         limits = Path("/etc/gpuhost/local.yaml")
         limits.parent.mkdir(exist_ok=True)
