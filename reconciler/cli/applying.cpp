@@ -95,8 +95,10 @@ void report_unsupported(const DecodedDocument& document) {
 }
 
 OrExit<Plan> plan_on(Target& target, DecodedDocument& document, const Options& options, RunOutput& output) {
-  if (const auto ended = end_interrupted_run(target, output, Unconfirmed::refuse); !ended)
-    return std::unexpected(ended.error());
+  const auto recovered = end_interrupted_run(target, output, Unconfirmed::refuse);
+  if (!recovered) return std::unexpected(recovered.error());
+  if (*recovered && !(*recovered)->ended)
+    return std::unexpected(ExitCode::busy);  // the journal is needed still
   const auto view = target.view();
   auto plan = plan_document(document, view, options.live() ? Trust::root_only : Trust::anybody);
   if (!plan) return plan;

@@ -88,7 +88,9 @@ OrExit<DecodedDocument> load_document(const Options& options, bool trusted) {
   Diagnostics diagnostics;
   if (const auto sources = read_documents(options, trusted, diagnostics); !sources)
     return std::unexpected(sources.error());
-  return decode_or_tell(diagnostics, options.skip_missing);
+  auto document = decode_or_tell(diagnostics, options.skip_missing);
+  if (document) document->desired.scope = options.scope;
+  return document;
 }
 
 }  // namespace gpuhost

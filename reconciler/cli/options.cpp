@@ -100,7 +100,7 @@ const std::vector<VerbSyntax>& verbs() {
 }
 
 constexpr std::array<std::string_view, 4> later_verbs{"confirm", "catalog", "import", "fleet"};
-constexpr std::array<std::string_view, 3> later_options{"--try", "--scope", "--guests"};
+constexpr std::array<std::string_view, 2> later_options{"--try", "--guests"};
 
 template <class Words>
 bool one_of(std::string_view word, const Words& words) {
@@ -145,6 +145,7 @@ Ending unknown_argument(const std::string& word, const CLI::App& verb) {
 struct Words {
   std::string allow;
   std::string missing = "refuse";
+  std::string scope = "all";
 };
 
 /// Before the verb or after it.
@@ -180,7 +181,8 @@ void add_apply_options(CLI::App& app, Options& options, Words& words) {
   auto* plan =
       app.add_option("plan", options.plan_file, "a plan saved by 'plan --out', in place of documents")
           ->excludes(app.get_option("--file"))
-          ->excludes(app.get_option("--missing"));
+          ->excludes(app.get_option("--missing"))
+          ->excludes(app.get_option("--scope"));
   app.add_option("--allow", words.allow, "lower the disruption that the policy allows")
       ->type_name("LEVEL")
       ->excludes(plan);
@@ -210,12 +212,18 @@ void add_verb(CLI::App& app, const VerbSyntax& verb, Options& options, Words& wo
                  name == "plan" ? "exit 2 if there is something to do" : "exit 3 if a reboot is pending");
   if (name == "plan" || name == "apply")
     sub.add_option("--missing", words.missing, "what to do about GPUs that are not there: refuse, skip");
+  if (name == "plan" || name == "apply" || name == "verify")
+    sub.add_option(
+           "--scope", words.scope,
+           "runtime: what a boot has lost (functions, vGPUs, bindings); devices: that without libvirt")
+        ->type_name("SCOPE");
   if (name == "apply" || name == "release" || name == "recover") add_host_out(sub, options);
   if (name == "apply") add_apply_options(sub, options, words);
   if (name == "release") add_release_options(sub, options, words);
   if (name == "plan")
     sub.add_option("--out", options.out, "save the plan for 'apply PLAN'; it can be used once")
-        ->type_name("PLAN");
+        ->type_name("PLAN")
+        ->excludes(sub.get_option("--scope"));
   if (name == "observe") sub.add_option("--record", options.record, "write a host file")->type_name("FILE");
   if (name == "schema")
     sub.add_option("name", options.argument, "document, plan, saved-plan, host or local")
@@ -243,6 +251,10 @@ std::optional<Ending> check_words(const VerbSyntax& verb, Options& options, cons
   if (words.missing != "skip" && words.missing != "refuse")
     return misuse(fmt::format("--missing takes 'refuse' or 'skip', not '{}'", words.missing));
   options.skip_missing = words.missing == "skip";
+  const auto scope = parse_scope(words.scope);
+  if (!scope)
+    return misuse(fmt::format("--scope takes {}, not '{}'", fmt::join(scope_words, ", "), words.scope));
+  options.scope = *scope;
   if (!words.allow.empty()) {
     options.allow = parse_disruption(words.allow);
     const std::vector<std::string> levels(disruption_words.begin(), disruption_words.end());

@@ -7,6 +7,7 @@
 
 #include "cli/exit_code.hpp"
 #include "engine/disruption.hpp"
+#include "engine/scope.hpp"
 
 namespace gpuhost {
 
@@ -24,6 +25,7 @@ struct Options {
   std::string record;     ///< --record; empty: none
   std::string argument;   ///< which schema, or which shell
   std::optional<Disruption> allow;
+  Scope scope = Scope::all;
   bool detailed_exitcode = false;
   bool no_color = false;
   bool verbose = false;

@@ -24,6 +24,7 @@ ExitCode run_plan(const Options& options) {
   if (const auto read = read_documents(options, false, sources); !read) return read.error();
   auto document = decode_or_tell(sources, options.skip_missing);
   if (!document) return document.error();
+  document->desired.scope = options.scope;
   const auto target = Target::open(options);
   if (!target) return target.error();
   const auto view = target->view();

@@ -36,8 +36,9 @@ Result<void> check_released(const std::string& document, const FileReader& files
 
 /// Ends with the first document that cannot be given back now; what waits for a reboot only is no hindrance.
 ExitCode release_from(Target& target, const Options& options, RunOutput& output) {
-  if (const auto ended = end_interrupted_run(target, output, Unconfirmed::refuse); !ended)
-    return end_unplanned(output, ended.error());
+  const auto recovered = end_interrupted_run(target, output, Unconfirmed::refuse);
+  if (!recovered) return end_unplanned(output, recovered.error());
+  if (*recovered && !(*recovered)->ended) return end_unplanned(output, ExitCode::busy);
   const auto names = owners(options, target.view().files);
   if (!names) return end_unplanned(output, report(names.error()));
   if (names->empty()) {

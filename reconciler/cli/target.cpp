@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include "cli/trusted_file.hpp"
+#include "host/real/absent_ports.hpp"
+#include "host/real/child_commands.hpp"
 #include "host/sim/host_file.hpp"
 
 namespace gpuhost {
@@ -32,8 +34,20 @@ Result<std::string> whole_path(const std::string& path) {
 
 }  // namespace
 
+/// In place of what is not up yet.
+struct Target::EarlyPorts {
+  AbsentPorts absent{"services and guests are outside the scope 'devices'"};
+  ChildCommands children;  // the service manager would be asked over the bus
+};
+
+Target::Target() = default;
+Target::~Target() = default;
+Target::Target(Target&&) noexcept = default;
+Target& Target::operator=(Target&&) noexcept = default;
+
 OrExit<Target> Target::open(const Options& options) {
   Target target;
+  if (options.scope == Scope::devices) target.early_ = std::make_unique<EarlyPorts>();
   if (options.host_file.empty()) {
     std::error_code code;
     if (!options.root.empty() && !std::filesystem::is_directory(options.root, code))
@@ -53,11 +67,27 @@ OrExit<Target> Target::open(const Options& options) {
 }
 
 HostView Target::view() const {
-  return sim_ ? sim_->view() : real_->view();
+  const auto whole = sim_ ? sim_->view() : real_->view();
+  if (!early_) return whole;
+  return {.files = whole.files,
+          .modules = whole.modules,
+          .units = early_->absent,
+          .domains = early_->absent,
+          .processes = whole.processes,
+          .clock = whole.clock,
+          .running = whole.running};
 }
 
 Host Target::host() {
-  return sim_ ? sim_->host() : real_->host();
+  auto whole = sim_ ? sim_->host() : real_->host();
+  if (!early_) return whole;
+  return {.view = view(),
+          .files = whole.files,
+          .modules = whole.modules,
+          .units = early_->absent,
+          .domains = early_->absent,
+          .commands = sim_ ? whole.commands : early_->children,
+          .waiter = whole.waiter};
 }
 
 Result<void> Target::reboot() {

@@ -11,9 +11,13 @@
 namespace gpuhost {
 
 /// The host that a verb works on: the live machine, a directory (--root), or a simulator of a host file
-/// (--host).
+/// (--host). With --scope devices neither libvirt nor the system bus is asked for anything: at that time in a
+/// boot both wait for this run.
 class Target {
  public:
+  ~Target();
+  Target(Target&&) noexcept;
+  Target& operator=(Target&&) noexcept;
   /// Reads the host file, if one is given; looks at nothing else.
   [[nodiscard]] static OrExit<Target> open(const Options& options);
 
@@ -29,10 +33,12 @@ class Target {
   Result<void> save();
 
  private:
-  Target() = default;
+  Target();
   std::unique_ptr<RealHost> real_;
   std::unique_ptr<SimHost> sim_;
-  std::string original_;  ///< of the simulated host, as it would have been written
+  struct EarlyPorts;
+  std::unique_ptr<EarlyPorts> early_;  ///< null: the host is up
+  std::string original_;               ///< of the simulated host, as it would have been written
   std::string host_file_;
   std::string host_out_;
 };

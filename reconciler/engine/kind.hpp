@@ -11,6 +11,7 @@
 #include "engine/fact.hpp"
 #include "engine/ownership.hpp"
 #include "engine/policy.hpp"
+#include "engine/scope.hpp"
 #include "engine/step.hpp"
 #include "host/host.hpp"
 
@@ -111,6 +112,8 @@ class Kind {
  public:
   virtual ~Kind() = default;
   [[nodiscard]] virtual std::string_view name() const = 0;
+
+  [[nodiscard]] virtual Stage stage() const { return Stage::configuration; }
 
   /// Looks at the host. Never fails as a whole: a part that cannot be read is unknown, with the reason.
   [[nodiscard]] virtual std::unique_ptr<const Observation> observe(const HostView& host) const = 0;

@@ -60,6 +60,7 @@ struct Plan {
   std::map<std::string, std::string>
       facts;  ///< what the order rests on: "module/nvidia loaded" to yes, no, unknown
   Disruption allowed = Disruption::none;  ///< policy.disruption in force
+  Scope scope = Scope::all;               ///< what the plan is about
   bool complete = true;  ///< false: a part of the host that the document names could not be read
 
   /// No step is blocked and no note is an error.

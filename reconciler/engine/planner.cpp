@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
+#include "base/text.hpp"
 #include "engine/checks.hpp"
 #include "engine/linker.hpp"
 #include "engine/order.hpp"
@@ -13,6 +16,16 @@ namespace {
 template <class T>
 void append(std::vector<T>& all, std::vector<T>&& more) {
   std::ranges::move(more, std::back_inserter(all));
+}
+
+Note note_of_scope(const Kinds& kinds, Scope scope) {
+  std::vector<std::string> outside;
+  for (const auto& kind : kinds)
+    if (!contains(scope, kind->stage())) outside.emplace_back(kind->name());
+  return {Note::Severity::info,
+          {},
+          fmt::format("outside the scope '{}', neither compared nor changed: {}", to_string(scope),
+                      join(outside, ", "))};
 }
 
 void mark_pending(Plan& plan) {
@@ -38,10 +51,13 @@ Observations observe_all(const Kinds& kinds, const HostView& host) {
 Plan make_plan(const Kinds& kinds, const Observations& seen, const PlanContext& context) {
   Plan plan{.host = context.host, .document = context.document, .document_sha256 = context.document_sha256};
   plan.allowed = context.policy.disruption;
+  plan.scope = context.scope;
+  if (context.scope != Scope::all) plan.notes.push_back(note_of_scope(kinds, context.scope));
   const PlanInput input{context.document, context.owned, context.policy, context.running};
 
   Linker linker(kinds, seen, input);
   for (std::size_t rank = 0; rank < kinds.size(); ++rank) {
+    if (!contains(context.scope, kinds[rank]->stage())) continue;
     auto proposal = kinds[rank]->plan(*seen[rank], input);
     for (auto& step : proposal.steps)
       if (std::ranges::find(context.owed, step.action) == context.owed.end())

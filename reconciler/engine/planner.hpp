@@ -30,6 +30,7 @@ struct PlanContext {
   /// Releases that the engine still owes from an earlier round: their steps are its own and not planned
   /// again.
   std::vector<StepAction> owed = {};
+  Scope scope = Scope::all;
 };
 
 /// Links the steps of all kinds by facts, adds brackets, orders, cuts into phases, and checks policy,

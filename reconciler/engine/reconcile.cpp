@@ -71,7 +71,8 @@ Result<Look> look_and_plan(const Desired& desired, const HostView& host, For pur
                       .owned = *owned,
                       .policy = desired.policy,
                       .running = host.running,
-                      .owed = std::move(owed)};
+                      .owed = std::move(owed),
+                      .scope = desired.scope};
   auto seen = observe_all(desired.kinds, view);
   auto plan = make_plan(desired.kinds, seen, context);
   auto before = purpose == For::running ? preconditions_of(plan, desired.kinds, view) : Preconditions{};

@@ -17,6 +17,7 @@ struct Desired {
   std::string sha256;
   Policy policy;
   Kinds kinds;
+  Scope scope = Scope::all;
 };
 
 /// One observation of the host and the plan that follows from it. Errors: the ownership record cannot be

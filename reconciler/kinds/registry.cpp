@@ -128,7 +128,7 @@ void DecodedDocument::hold_to(const HostLimits& limits) {
 
 DecodedDocument empty_document(std::string name, Policy policy) {
   DecodedDocument document;
-  document.desired = {std::move(name), sha256({}), std::move(policy), make_kinds({})};
+  document.desired = {std::move(name), sha256({}), std::move(policy), make_kinds({}), Scope::all};
   return document;
 }
 

@@ -126,6 +126,7 @@ Json status_json(const RunReport& report, const std::string& ended) {
   const auto& plan = report.last;
   return {{"format_version", 1},
           {"document", {{"name", plan.document}, {"sha256", plan.document_sha256}}},
+          {"scope", to_string(plan.scope)},
           {"conditions",
            {in_sync(plan), progressing(report), reboot_required(plan), degraded(report), drifted(plan),
             pending_guest_restart(plan)}},
@@ -178,7 +179,10 @@ Json status_view_json(const StatusView& view) {
 std::string status_text(const StatusView& view, const Style& style) {
   std::string text;
   if (view.status.is_object()) {
-    text += fmt::format("Document {}\n", field(view.status.value("document", Json()), "name"));
+    const auto scope = field(view.status, "scope");
+    text +=
+        fmt::format("Document {}{}\n", field(view.status.value("document", Json()), "name"),
+                    scope.empty() || scope == to_string(Scope::all) ? "" : fmt::format(" (scope {})", scope));
     for (const auto& item : view.status.value("conditions", Json::array()))
       text += condition_line(item, style);
     const auto last_run = view.status.value("last_run", Json());

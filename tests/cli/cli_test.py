@@ -64,7 +64,7 @@ class CommandLine(CommandTest):
     def test_later_verbs_and_options_are_64_and_say_so(self):
         for arguments in (["confirm"], ["catalog", "releases"], ["import", "nova", "x"],
                           ["fleet", "plan", "d"], ["apply", "--try", "5m"],
-                          ["apply", "--scope", "runtime"], ["observe", "--guests"], ["plan", "-o", "svg"]):
+                          ["observe", "--guests"], ["plan", "-o", "svg"]):
             with self.subTest(arguments=arguments):
                 self.assertIn("not supported by this version", self.run_gpuhost(*arguments, expect=64).stderr)
 

@@ -159,6 +159,52 @@ class Degraded(HostTest):
         self.assertNotIn("gpu[hgx#5].functions", addresses)
 
 
+class Scopes(HostTest):
+    """What the boot units do: devices before libvirt is up, guests after it, nothing else."""
+
+    TEXT = left(2, more="kernel: {modules: {nouveau: {state: blocked}}}\n"
+                        "vms: [{name: train-01, devices: [{vgpu: left/train/0}], state: running}]\n")
+
+    def setUp(self):
+        """Services that hold GPUs are not up yet at that time of a boot."""
+        super().setUp()
+        holds = "opens: [/dev/nvidia0, /dev/nvidia1, /dev/nvidiactl]"
+        self.host.write_text(self.host.read_text().replace("nvidia-persistenced.service: {state: active,",
+                                                           "nvidia-persistenced.service: {state: inactive,")
+                             .replace(holds, "opens: []"))
+
+    def kinds(self, *arguments):
+        return {change["address"].split("[")[0].split(".")[0] for change in
+                self.plan(self.TEXT, *arguments)["changes"]}
+
+    def test_devices_come_first_then_guests_and_configuration_stays(self):
+        self.assertEqual(self.kinds(), {"gpu", "kernel", "vm"})
+        self.assertEqual(self.kinds("--scope", "devices"), {"gpu"})
+        self.assertEqual(self.summary(self.TEXT, "--scope", "devices")["result"], "converged")
+        self.gpuhost("verify", self.TEXT, "--scope", "devices")
+        self.assertEqual(self.kinds("--scope", "runtime"), {"vm"})
+        self.summary(self.TEXT, "--scope", "runtime")
+        self.gpuhost("verify", self.TEXT, "--scope", "runtime")
+        self.assertEqual(self.kinds(), {"kernel"})
+        self.gpuhost("verify", self.TEXT, expect=2)
+
+    def test_says_what_is_outside(self):
+        said = self.gpuhost("plan", self.TEXT, "--scope", "devices").stdout
+        self.assertRegex(said, "outside the scope 'devices'.*vm_binding")
+        self.summary(self.TEXT, "--scope", "devices")
+        status = subprocess.run([GPUHOST, "status", "--host", self.host], capture_output=True, encoding="utf-8",
+                                check=True).stdout
+        self.assertIn("(scope devices)", status)
+
+    def test_what_was_set_and_is_outside_is_not_given_back(self):
+        self.applied(self.TEXT)
+        self.assertFalse(self.summary(left(2), "--scope", "devices")["changed"])
+        self.assertEqual(self.kinds(), set())
+
+    def test_an_unknown_scope_is_64(self):
+        self.gpuhost("apply", self.TEXT, "--yes", "--scope", "boot", expect=64)
+
+
 class Renderings(HostTest):
     def test_every_example_plan_is_valid_by_the_schema(self):
         schema = json.loads(subprocess.run([GPUHOST, "schema", "plan"], capture_output=True, check=True).stdout)

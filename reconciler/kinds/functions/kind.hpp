@@ -48,6 +48,7 @@ class Functions final : public KindOver<FunctionsState> {
   explicit Functions(std::vector<ForGpus<FunctionsWish>> wishes) : wishes_(std::move(wishes)) {}
 
   [[nodiscard]] std::string_view name() const override { return kind_name; }
+  [[nodiscard]] Stage stage() const override { return Stage::devices; }
   [[nodiscard]] std::string advice(const Fact& fact) const override;
   [[nodiscard]] Result<bool> satisfied(const StepAction& action, const HostView& host) const override;
   [[nodiscard]] Result<std::optional<Undo>> undo_of(const StepAction& action,

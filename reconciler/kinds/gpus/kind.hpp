@@ -27,6 +27,7 @@ class Gpus final : public KindOver<GpusState> {
   explicit Gpus(std::vector<GpuEntry> entries) : entries_(std::move(entries)) {}
 
   [[nodiscard]] std::string_view name() const override { return kind_name; }
+  [[nodiscard]] Stage stage() const override { return Stage::devices; }
   [[nodiscard]] Result<bool> satisfied(const StepAction& action, const HostView& host) const override;
   [[nodiscard]] Result<std::optional<Undo>> undo_of(const StepAction& action,
                                                     const HostView& host) const override;

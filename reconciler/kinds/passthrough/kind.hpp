@@ -31,6 +31,7 @@ class Passthrough final : public KindOver<PassthroughState> {
   explicit Passthrough(std::vector<GpuEntry> entries);
 
   [[nodiscard]] std::string_view name() const override { return kind_name; }
+  [[nodiscard]] Stage stage() const override { return Stage::devices; }
   [[nodiscard]] std::string advice(const Fact& fact) const override;
   [[nodiscard]] Result<bool> satisfied(const StepAction& action, const HostView& host) const override;
   [[nodiscard]] Result<std::optional<Undo>> undo_of(const StepAction& action,

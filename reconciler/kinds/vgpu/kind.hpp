@@ -44,6 +44,7 @@ class Vgpu final : public KindOver<VgpuState> {
   explicit Vgpu(std::vector<ForGpus<VgpuSpec>> entries) : entries_(std::move(entries)) {}
 
   [[nodiscard]] std::string_view name() const override { return kind_name; }
+  [[nodiscard]] Stage stage() const override { return Stage::devices; }
   [[nodiscard]] std::string advice(const Fact& fact) const override;
   [[nodiscard]] Result<bool> satisfied(const StepAction& action, const HostView& host) const override;
   [[nodiscard]] Result<std::optional<Undo>> undo_of(const StepAction& action,

@@ -53,6 +53,7 @@ class VmBinding final : public KindOver<VmBindingState> {
       : vms_(std::move(vms)), devices_(std::move(devices)) {}
 
   [[nodiscard]] std::string_view name() const override { return kind_name; }
+  [[nodiscard]] Stage stage() const override { return Stage::guests; }
   [[nodiscard]] Result<bool> satisfied(const StepAction& action, const HostView& host) const override;
   [[nodiscard]] Result<std::optional<Undo>> undo_of(const StepAction& action,
                                                     const HostView& host) const override;
