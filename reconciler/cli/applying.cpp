@@ -26,13 +26,15 @@ bool confirmed(const Plan& plan) {
   return trim(answer) == "yes";
 }
 
-RunOptions run_options(const Options& options, Target& target, const InterruptWatch& watch) {
+RunOptions run_options(const Options& options, const Desired& desired, Target& target,
+                       const InterruptWatch& watch) {
   RunOptions run;
   run.executor.interrupted = &watch.requested();
   if (target.simulated()) run.executor.workers = 1;  // so that the same host file ends the same every time
   run.resumes = target.simulated();
   run.rollback = !options.no_rollback;
-  if (options.reboot) run.reboot = [&target] { return target.reboot(); };
+  const bool asked_before = desired.resumed && desired.resumed->reboots_left > 0;
+  if (options.reboot || asked_before) run.reboot = [&target] { return target.reboot(); };
   return run;
 }
 
@@ -68,7 +70,8 @@ ExitCode carry_out(const Options& options, const DecodedDocument& document, cons
                    RunOutput& output) {
   const InterruptWatch watch;
   auto host = target.host();
-  auto run = reconcile(document.desired, plan, host, output, run_options(options, target, watch));
+  auto run =
+      reconcile(document.desired, plan, host, output, run_options(options, document.desired, target, watch));
   if (!run) {
     const auto code = report(run.error());
     const auto result =

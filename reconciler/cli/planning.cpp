@@ -62,8 +62,15 @@ OrExit<Plan> plan_document(DecodedDocument& document, const HostView& host, Trus
     return std::unexpected(report(meant.error()));
   if (const auto held = hold_to_local_limits(document, host.files, local_limits); !held)
     return std::unexpected(held.error());
+  auto resuming = resume_pending(document.desired, host);
+  if (!resuming) return std::unexpected(report(resuming.error()));
   auto plan = plan_once(document.desired, host);
   if (!plan) return std::unexpected(report(plan.error()));
+  if (*resuming) plan->notes.push_back(**std::move(resuming));
+  if (const auto& resumed = document.desired.resumed)
+    for (auto& excess : resumed->bounds.exceeded_by(*plan, true))
+      plan->notes.push_back(
+          {Note::Severity::error, {}, std::move(excess), "apply the document without --scope"});
   const auto left = Journal::load(host.files);
   if (!left && left.error().kind == ErrorKind::stale) return std::unexpected(report(left.error()));
   if (auto note = note_of_left(left)) plan->notes.push_back(*std::move(note));

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "cli/run_guard.hpp"
 #include "cli/run_record.hpp"
 #include "cli/target.hpp"
@@ -9,7 +11,12 @@ namespace gpuhost {
 
 namespace {
 
-bool reboot_pending(const Json& status) {
+/// A phase that waits for a boot, or was begun in this one and is not done, is pending as well; what a boot
+/// takes away is the status file.
+bool reboot_pending(const StatusView& view) {
+  if (std::ranges::any_of(view.pending, [&](const auto& of) { return !of.second.given_up(view.boot_id); }))
+    return true;
+  const Json& status = view.status;
   if (!status.is_object() || !status.contains("reboot_required")) return false;
   const auto& reboot = status["reboot_required"];
   return reboot.is_object() && reboot.contains("required") && reboot["required"] == true;
@@ -24,7 +31,11 @@ ExitCode run_status(const Options& options) {
   if (!status) return report(status.error());
   auto journal = Journal::load(target->view().files);
   if (!journal) return report(journal.error());
+  auto pending = load_pending_phases(target->view().files);
+  if (!pending) return report(pending.error());
   StatusView view{.status = *status};
+  view.pending = *std::move(pending);
+  view.boot_id = HostIdentity::read(target->view().files).boot_id;
   view.left = *std::move(journal);
   if (!target->simulated()) {
     auto holder = RunLock::holder(run_lock_path(options));
@@ -35,7 +46,7 @@ ExitCode run_status(const Options& options) {
   }
   print(options.format == "json" ? json_text(status_view_json(view))
                                  : status_text(view, output_style(options.no_color, options.verbose)));
-  return options.detailed_exitcode && reboot_pending(*status) ? ExitCode::reboot_needed : ExitCode::done;
+  return options.detailed_exitcode && reboot_pending(view) ? ExitCode::reboot_needed : ExitCode::done;
 }
 
 }  // namespace gpuhost

@@ -34,6 +34,27 @@ std::vector<std::string> Bounds::exceeded_by(const Plan& plan, bool after_reboot
   return reasons;
 }
 
+Json Bounds::to_json() const {
+  Json limits = Json::object();
+  for (const auto& [address, limit] : limits_)
+    limits[address] = {{"actions", limit.actions},
+                       {"disruption", to_string(limit.disruption)},
+                       {"affected", limit.affected}};
+  return {{"limits", std::move(limits)}, {"in_sync", in_sync_}};
+}
+
+Bounds Bounds::from(const Json& json) {
+  Bounds bounds;
+  for (const auto& [address, limit] : json.at("limits").items())
+    // A level that this version does not know allows nothing.
+    bounds.limits_[address] = {
+        .actions = limit.at("actions"),
+        .disruption = parse_disruption(limit.at("disruption").get<std::string>()).value_or(Disruption::none),
+        .affected = limit.at("affected")};
+  bounds.in_sync_ = json.at("in_sync").get<std::set<std::string>>();
+  return bounds;
+}
+
 bool Bounds::puts_back(const Step& step) const {
   const bool serves = step.reason == ActionReason::prerequisite;
   const bool ends_a_process =

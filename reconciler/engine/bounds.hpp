@@ -19,12 +19,19 @@ class Bounds {
   /// the reboot has taken it away, not the user. The policy holds as ever.
   [[nodiscard]] std::vector<std::string> exceeded_by(const Plan& plan, bool after_reboot) const;
 
+  [[nodiscard]] Json to_json() const;
+  /// Of `to_json`. Throws what Json throws for a value of another type.
+  [[nodiscard]] static Bounds from(const Json& json);
+  bool operator==(const Bounds&) const = default;
+
  private:
   struct Limit {
     std::set<std::string> actions;
     Disruption disruption = Disruption::none;
     std::set<std::string> affected;
+    bool operator==(const Limit&) const = default;
   };
+  Bounds() = default;
   [[nodiscard]] std::string excess(const Step& step) const;
   [[nodiscard]] bool puts_back(const Step& step) const;
 

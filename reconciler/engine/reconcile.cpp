@@ -105,26 +105,27 @@ class Run {
   Run(const Desired& desired, const Plan& approved, Host& host, Reporter& reporter, const RunOptions& options)
       : desired_(desired),
         approved_(approved),
-        bounds_(approved),
+        bounds_(desired.resumed ? desired.resumed->bounds : Bounds(approved)),
         host_(host),
         reporter_(reporter),
-        options_(options) {}
+        options_(options),
+        resumed_(desired.resumed),
+        rebooted_(desired.resumed.has_value()) {}
 
   Result<RunReport> execute() {
     auto owned = Ownership::load(host_.view.files);
     if (!owned) return fail(std::move(owned));
     owned_ = *std::move(owned);
-    const auto barriers = std::ranges::count_if(approved_.phases, &Phase::reboot_after);
-    for (auto reboots_left = barriers;; --reboots_left) {
+    for (auto reboots_left = reboots_at_most();; --reboots_left) {
       if (auto went = rounds_of_phase(); !went) return fail(std::move(went));
       if (ended_) return std::move(report_);
-      if (!report_.last.reboot_required())
-        return finish(report_.last.degraded() ? RunReport::Result::degraded : RunReport::Result::converged);
+      if (!report_.last.reboot_required()) return finish_converged();
       const auto* interrupted = options_.executor.interrupted;
       if (interrupted != nullptr && interrupted->load()) return finish(RunReport::Result::interrupted);
       const bool now =
           options_.reboot && desired_.policy.disruption >= Disruption::reboot && reboots_left > 0;
       reporter_.barrier(report_.last, now);
+      if (!left_pending(now ? reboots_left - 1 : 0)) return finish(RunReport::Result::failed);
       if (!now) return finish(RunReport::Result::reboot_required);
       if (auto rebooted = options_.reboot(); !rebooted) {
         report_.errors.push_back("reboot: " + rebooted.error().sentence());
@@ -136,6 +137,50 @@ class Run {
   }
 
  private:
+  [[nodiscard]] unsigned reboots_at_most() const {
+    if (resumed_) return resumed_->reboots_left;
+    return static_cast<unsigned>(std::ranges::count_if(approved_.phases, &Phase::reboot_after));
+  }
+
+  /// Before the reboot: whoever goes on after it knows no more than is on record.
+  bool left_pending(unsigned reboots_left) {
+    if (desired_.scope != Scope::all) return true;
+    PendingPhase phase{.document_sha256 = desired_.sha256,
+                       .boot_id = report_.last.host.boot_id,
+                       .bounds = bounds_,
+                       .reboots_left = reboots_left};
+    if (resumed_) {
+      phase.boots = resumed_->boots;
+      phase.begun_in = resumed_->begun_in;
+    }
+    return recorded(leave_pending(desired_.name, std::move(phase), report_.last, host_));
+  }
+
+  /// Goes on with what an earlier boot has left, unless that was tried too often.
+  bool begun() {
+    const auto& boot = report_.last.host.boot_id;
+    if (!resumed_->given_up(boot)) return recorded(begin_pending(desired_.name, *resumed_, boot, host_));
+    report_.errors.push_back(fmt::format(
+        "what was staged before a reboot was gone on with in {} boots and is not done; it is not tried "
+        "again: find out why, then apply the document without --scope",
+        resumed_->boots));
+    return false;
+  }
+
+  RunReport finish_converged() {
+    // A part of the host that was brought back does not end what waits for all of it.
+    auto ended = desired_.scope == Scope::all ? end_pending(desired_.name, host_)
+                                              : end_outdated_pending(desired_.name, desired_.sha256, host_);
+    if (!recorded(std::move(ended))) return finish(RunReport::Result::failed);
+    return finish(report_.last.degraded() ? RunReport::Result::degraded : RunReport::Result::converged);
+  }
+
+  bool recorded(Result<void> written) {
+    if (written) return true;
+    report_.errors.push_back(written.error().sentence());
+    return false;
+  }
+
   /// Rounds until nothing is left to run before the next reboot. Sets `ended_` when the run is over.
   Result<void> rounds_of_phase() {
     for (unsigned round = 1; round <= options_.round_limit; ++round) {
@@ -152,6 +197,7 @@ class Run {
       if (round == 1) begin_phase();
       reporter_.planned(report_.last, report_.rounds);
       if (!may_run(first)) return stop(first ? RunReport::Result::refused : RunReport::Result::failed);
+      if (first && resumed_ && !begun()) return stop(RunReport::Result::failed);
       if (report_.last.phases.empty() || report_.last.phases.front().steps.empty()) return end_phase();
       if (first && !remember(look->seen)) return stop(RunReport::Result::failed);
       if (!run_first_phase(std::move(look->before))) return stop(failure_);
@@ -183,7 +229,8 @@ class Run {
 
   bool may_run(bool first) {
     auto reasons = blocks_of(report_.last);
-    if (!first) std::ranges::move(bounds_.exceeded_by(report_.last, rebooted_), std::back_inserter(reasons));
+    if (!first || resumed_)
+      std::ranges::move(bounds_.exceeded_by(report_.last, rebooted_), std::back_inserter(reasons));
     std::ranges::move(reasons, std::back_inserter(report_.errors));
     return reasons.empty();
   }
@@ -278,6 +325,7 @@ class Run {
   Host& host_;
   Reporter& reporter_;
   const RunOptions& options_;
+  std::optional<PendingPhase> resumed_;
   Ownership owned_;
   Journal journal_{{}};
   RunContext context_{desired_.name, desired_.kinds, host_, owned_, journal_, reporter_};
@@ -286,11 +334,31 @@ class Run {
   RollbackReport rolled_;
   RunReport report_;
   RunReport::Result failure_ = RunReport::Result::failed;
-  bool rebooted_ = false;
+  bool rebooted_;
   bool ended_ = false;
 };
 
 }  // namespace
+
+Result<std::optional<Note>> resume_pending(Desired& desired, const HostView& host) {
+  if (desired.scope == Scope::all) return std::nullopt;
+  const auto phases = load_pending_phases(host.files);
+  if (!phases) return std::unexpected(phases.error());
+  const auto found = phases->find(desired.name);
+  if (found == phases->end()) return std::nullopt;
+  const auto& phase = found->second;
+  if (phase.document_sha256 != desired.sha256)
+    return Note{Note::Severity::warning,
+                {},
+                "the document has changed since its last run ended at a reboot: that run is not gone on with",
+                "apply the document without --scope"};
+  if (!phase.due(HostIdentity::read(host.files).boot_id)) return std::nullopt;
+  desired.resumed = phase;
+  if (desired.scope == Scope::runtime) desired.scope = Scope::all;
+  return Note{Note::Severity::info,
+              {},
+              "goes on with the run that ended at the last reboot, within what was approved then"};
+}
 
 Result<Plan> plan_once(const Desired& desired, const HostView& host) {
   auto look = look_and_plan(desired, host, For::reading);

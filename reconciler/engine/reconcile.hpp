@@ -6,6 +6,7 @@
 
 #include "base/result.hpp"
 #include "engine/executor.hpp"
+#include "engine/pending_phase.hpp"
 #include "engine/planner.hpp"
 #include "engine/reporter.hpp"
 
@@ -18,7 +19,14 @@ struct Desired {
   Policy policy;
   Kinds kinds;
   Scope scope = Scope::all;
+  /// What the run goes on with: it does no more than was approved then.
+  std::optional<PendingPhase> resumed = {};
 };
+
+/// If the host was booted since this very document left a phase to it, `desired` goes on with that: instead
+/// of what a boot has lost (Scope::runtime), all that was approved. Only a run with a scope does so; one
+/// without is approved anew. What is to be said about it, if anything. Errors: the record cannot be used.
+[[nodiscard]] Result<std::optional<Note>> resume_pending(Desired& desired, const HostView& host);
 
 /// One observation of the host and the plan that follows from it. Errors: the ownership record cannot be
 /// used.

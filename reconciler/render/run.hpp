@@ -36,6 +36,8 @@ struct StatusView {
   std::optional<RunLock::Holder> holder = {};
   std::optional<std::string> unreadable_lock = {};
   std::optional<Journal> left = {};  ///< by a run that was interrupted, goes on, or waits to be confirmed
+  PendingPhases pending = {};        ///< what a later boot goes on with
+  std::string boot_id = {};          ///< of the boot that is looked at
 };
 
 [[nodiscard]] Json status_view_json(const StatusView& view);

@@ -86,6 +86,27 @@ void set_condition(Json& conditions, Json fresh) {
     *found = std::move(fresh);
 }
 
+Json pending_json(const StatusView& view) {
+  Json pending = Json::array();
+  for (const auto& [document, phase] : view.pending)
+    pending.push_back({{"document", document},
+                       {"sha256", phase.document_sha256},
+                       {"due", phase.due(view.boot_id)},
+                       {"boots", phase.boots},
+                       {"given_up", phase.given_up(view.boot_id)}});
+  return pending;
+}
+
+std::string pending_text(const std::string& document, const PendingPhase& phase, const std::string& boot_id) {
+  const auto name = escape_for_terminal(document);
+  if (phase.given_up(boot_id))
+    return fmt::format("Document {} was gone on with in {} boots and is not done: apply it by hand.\n", name,
+                       phase.boots);
+  if (!phase.due(boot_id)) return fmt::format("Document {} is gone on with after a reboot.\n", name);
+  return fmt::format("Document {} is to be gone on with in this boot (tried in {} of {}).\n", name,
+                     phase.boots, PendingPhase::most_boots);
+}
+
 std::string left_text(const Journal& journal) {
   const auto& run = journal.header();
   const auto what = fmt::format("run of document '{}' of {}", escape_for_terminal(run.document),
@@ -168,6 +189,7 @@ Json status_view_json(const StatusView& view) {
   Json json{{"format_version", 1}, {"status", view.status}, {"lock", {{"holder", nullptr}}}};
   if (view.holder) json["lock"]["holder"] = {{"pid", view.holder->pid}, {"command", view.holder->command}};
   if (view.unreadable_lock) json["lock"]["unknown"] = *view.unreadable_lock;
+  json["pending"] = pending_json(view);
   json["interrupted"] = nullptr;
   if (view.left && !view.holder)
     json["interrupted"] = {{"document", view.left->header().document},
@@ -190,6 +212,7 @@ std::string status_text(const StatusView& view, const Style& style) {
   } else {
     text += "No run has changed this host since it was booted.\n";
   }
+  for (const auto& [document, phase] : view.pending) text += pending_text(document, phase, view.boot_id);
   if (view.left && !view.holder) text += left_text(*view.left);
   return text + fmt::format("Run lock: {}\n", lock_text(view));
 }

@@ -54,9 +54,11 @@ class ToyKind final : public Kind {
   std::vector<Condition> conditions;
   std::map<Fact, std::string> obstacles;
   std::optional<Error> forgets;  ///< why remember() fails
+  Stage lies = Stage::configuration;
   mutable unsigned remembered = 0;
 
   [[nodiscard]] std::string_view name() const override { return name_; }
+  [[nodiscard]] Stage stage() const override { return lies; }
   [[nodiscard]] std::unique_ptr<const Observation> observe(const HostView&) const override {
     const std::lock_guard lock(world_->mutex);
     return std::make_unique<Seen>(world_->facts);

@@ -4,6 +4,7 @@
 
 #include "engine/journal.hpp"
 #include "engine/ownership.hpp"
+#include "engine/pending_phase.hpp"
 #include "host/real/proc_modules.hpp"
 #include "support/memory_host.hpp"
 
@@ -17,6 +18,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   auto memory = host.host();
   if (const auto owned = gpuhost::Ownership::load(memory.view.files))
     (void)owned->store(memory.view.files, memory.files);
+  host.put(gpuhost::pending_phases_path, text);
+  (void)gpuhost::load_pending_phases(memory.view.files);
   (void)gpuhost::Journal::load(memory.view.files);
   return 0;
 }

@@ -31,7 +31,8 @@ constexpr const char* always_recorded[] = {"/etc/hostname",
                                            "/proc/sys/kernel/random/boot_id",
                                            "/proc/cmdline",
                                            "/var/lib/gpuhost/identity.json",
-                                           "/var/lib/gpuhost/ownership.json"};
+                                           "/var/lib/gpuhost/ownership.json",
+                                           "/var/lib/gpuhost/pending.json"};
 
 class RecordingModules final : public ModuleReader {
  public:
