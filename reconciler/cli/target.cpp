@@ -74,6 +74,7 @@ HostView Target::view() const {
           .units = early_->absent,
           .domains = early_->absent,
           .processes = whole.processes,
+          .gpus = whole.gpus,
           .clock = whole.clock,
           .running = whole.running};
 }
@@ -86,6 +87,7 @@ Host Target::host() {
           .modules = whole.modules,
           .units = early_->absent,
           .domains = early_->absent,
+          .gpus = whole.gpus,
           .commands = sim_ ? whole.commands : early_->children,
           .waiter = whole.waiter};
 }

@@ -60,6 +60,7 @@ Result<Look> look_and_plan(const Desired& desired, const HostView& host, For pur
                       .units = host.units,
                       .domains = host.domains,
                       .processes = host.processes,
+                      .gpus = host.gpus,
                       .clock = host.clock,
                       .running = host.running,
                       .memo = &memo};

@@ -4,6 +4,7 @@
 #include "host/commands.hpp"
 #include "host/domains.hpp"
 #include "host/files.hpp"
+#include "host/gpus.hpp"
 #include "host/kernel_modules.hpp"
 #include "host/processes.hpp"
 #include "host/round_memo.hpp"
@@ -19,6 +20,7 @@ struct HostView {
   const UnitReader& units;
   const DomainReader& domains;
   const ProcessReader& processes;
+  const GpuReader& gpus;
   const Clock& clock;
   /// False for a directory given by --root: it has files, but no kernel and no systemd of its own runs there,
   /// so that only what the next boot will read applies to it.
@@ -40,6 +42,7 @@ struct Host {
   ModuleWriter& modules;
   UnitWriter& units;
   DomainWriter& domains;
+  GpuWriter& gpus;
   CommandRunner& commands;
   Waiter& waiter;
 };

@@ -55,9 +55,9 @@ PRINTING = re.compile(r"\b(v?f?printf|v?dprintf|puts|putchar|fputs|perror|v?sysl
                       r"\bstd::(cout|cerr|clog|print|println)\b|\bfmt::print|\bspdlog::")
 SHELL = re.compile(r"\b(system|popen)\s*\(")
 SLEEP = re.compile(r"\b(sleep|usleep|nanosleep|sleep_for|sleep_until)\s*\(")
-WRITERS = re.compile(r"\b(FileWriter|ModuleWriter|UnitWriter|DomainWriter|CommandRunner|Waiter)\b|"
+WRITERS = re.compile(r"\b(FileWriter|ModuleWriter|UnitWriter|DomainWriter|GpuWriter|CommandRunner|Waiter)\b|"
                      r"\bHost\s*[&*]")
-READERS = re.compile(r"\b(HostView|FileReader|ModuleReader|UnitReader|DomainReader|ProcessReader|Clock)\b")
+READERS = re.compile(r"\b(HostView|FileReader|ModuleReader|UnitReader|DomainReader|ProcessReader|GpuReader|Clock)\b")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 COMMENT_OR_LITERAL = re.compile(r'//[^\n]*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'',

@@ -8,6 +8,7 @@
 
 #include "engine/kind.hpp"
 #include "host/host.hpp"
+#include "support/no_gpus.hpp"
 
 namespace gpuhost::testing {
 
@@ -50,9 +51,10 @@ class FakeHost final : public FileReader,
   };
   std::vector<Process> device_holders;
   std::optional<Error> processes_error;
+  NoGpus no_gpus;
 
-  [[nodiscard]] HostView view() const { return {*this, *this, *this, *this, *this, *this, running}; }
-  [[nodiscard]] Host host() { return {view(), *this, *this, *this, *this, *this, *this}; }
+  [[nodiscard]] HostView view() const { return {*this, *this, *this, *this, *this, no_gpus, *this, running}; }
+  [[nodiscard]] Host host() { return {view(), *this, *this, *this, *this, no_gpus, *this, *this}; }
 
   Result<std::vector<Domain>> domains(const std::string&) const override {
     if (!guests) return fail(ErrorKind::unavailable, "libvirt cannot be reached");

@@ -413,7 +413,7 @@ TEST(Vgpu, LooksAtEachFileOnce) {
   vgpus.params = {{"enable_uvm", "1"}};
   host.add_vgpu(uuid_of("left/train/0"), a100_functions[0], a100_8c);
   const CountingFiles files(host.fake);
-  const HostView view{files, host.fake, host.fake, host.fake, host.fake, host.fake, true};
+  const HostView view{files, host.fake, host.fake, host.fake, host.fake, host.fake.no_gpus, host.fake, true};
   Kinds kinds;
   kinds.push_back(make_vgpu({listing("left", a100, {vgpus})}));
   EXPECT_EQ(observe_all(kinds, view).size(), 1U);

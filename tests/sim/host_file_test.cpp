@@ -62,15 +62,42 @@ TEST(HostFile, ReadsWhatTheGpusAre) {
                             .framework = HostFile::VgpuFramework::mdev,
                             .first_function = PciAddress::parse("0000:41:00.4"),
                             .types_after = 3,
-                            .failing_function = 5};
+                            .failing_function = 5,
+                            .serial = "1563221011234",
+                            .ecc = GpuSwitch{true, false},
+                            .mig_profiles = {{{.id = 9,
+                                               .name = "3g.20gb",
+                                               .slices = 3,
+                                               .most = 2,
+                                               .memory_mb = 19968,
+                                               .placements = {{0, 4}, {4, 4}}}}},
+                            .mig = {.mode = {true, true},
+                                    .instances = {{.id = 2,
+                                                   .profile = 9,
+                                                   .placement = {4, 4},
+                                                   .compute_instances = {{0, {0, 2}}, {1, {2, 1}}},
+                                                   .processes = {4711},
+                                                   .vgpus = 1}}}};
   EXPECT_EQ(gpus.at(*PciAddress::parse("0000:41:00.0")), first);
   const auto& gone = gpus.at(*PciAddress::parse("0000:61:00.0"));
   EXPECT_TRUE(gone.gone);
+  EXPECT_EQ(gone.ecc, (GpuSwitch{false, false}));
+  EXPECT_EQ(gone.mig.mode, (GpuSwitch{false, true}));
+  EXPECT_TRUE(gone.mig_profiles && gone.mig_profiles->empty()) << "it cannot be partitioned";
+  EXPECT_EQ(gone.mig_unknown, (Error{ErrorKind::denied, "only root may ask"}));
   EXPECT_EQ(gone.framework, HostFile::VgpuFramework::vendor_vfio);
   EXPECT_EQ(gone.drivers, (std::vector<std::string>{"nvidia", "nouveau"}));
   EXPECT_EQ(gpus.at(*PciAddress::parse("0000:81:00.0")), HostFile::Gpu{});
   EXPECT_EQ(host->machine.functions.at(*PciAddress::parse("0000:41:00.1")).drivers,
             std::vector<std::string>{"snd_hda_intel"});
+}
+
+TEST(HostFile, NvidiasDriverMayNotHaveTold) {
+  const auto host = decode(header + "machine: {gpus: {unknown: no library, '0000:41:00.0': {}}}\n");
+  ASSERT_TRUE(host);
+  EXPECT_EQ(host->machine.gpus_unknown, (Error{ErrorKind::unavailable, "no library"}));
+  EXPECT_EQ(host->machine.gpus.size(), 1U);
+  EXPECT_EQ(decode(write_host_file(*host)), host);
 }
 
 TEST(HostFile, ReadsProcessesAndDomains) {

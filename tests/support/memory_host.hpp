@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "host/host.hpp"
+#include "support/no_gpus.hpp"
 
 namespace gpuhost::testing {
 
@@ -17,11 +18,12 @@ class MemoryHost {
   MemoryHost() = default;
 
   [[nodiscard]] Host host() {
-    return {{files_, modules_, units_, domains_, processes_, clock_},
+    return {{files_, modules_, units_, domains_, processes_, gpus_, clock_},
             files_,
             modules_,
             units_,
             domains_,
+            gpus_,
             commands_,
             waiter_};
   }
@@ -126,6 +128,7 @@ class MemoryHost {
   Units units_;
   Domains domains_;
   Processes processes_;
+  NoGpus gpus_;
   NoWaiter waiter_;
   Commands commands_;
   FixedClock clock_;

@@ -2,6 +2,7 @@
 
 #include "host/commands.hpp"
 #include "host/domains.hpp"
+#include "host/gpus.hpp"
 #include "host/kernel_modules.hpp"
 #include "host/processes.hpp"
 #include "host/units.hpp"
@@ -18,6 +19,8 @@ class AbsentPorts final : public ModuleReader,
                           public DomainReader,
                           public DomainWriter,
                           public ProcessReader,
+                          public GpuReader,
+                          public GpuWriter,
                           public CommandRunner,
                           public Waiter {
  public:
@@ -72,6 +75,24 @@ class AbsentPorts final : public ModuleReader,
   }
 
   [[nodiscard]] Result<std::vector<Process>> device_users() const override { return unavailable(); }
+
+  [[nodiscard]] Result<GpuReports> gpus() const override { return unavailable(); }
+  Result<GpuSwitch> set_mig_mode(const PciAddress& /*gpu*/, bool /*on*/) override { return unavailable(); }
+  Result<GpuInstance> create_gpu_instance(const PciAddress& /*gpu*/, unsigned /*profile*/,
+                                          MigPlacement /*placement*/) override {
+    return unavailable();
+  }
+  Result<void> destroy_gpu_instance(const PciAddress& /*gpu*/, unsigned /*id*/) override {
+    return unavailable();
+  }
+  Result<ComputeInstance> create_compute_instance(const PciAddress& /*gpu*/, unsigned /*gpu_instance*/,
+                                                  unsigned /*slices*/) override {
+    return unavailable();
+  }
+  Result<void> destroy_compute_instance(const PciAddress& /*gpu*/, unsigned /*gpu_instance*/,
+                                        unsigned /*id*/) override {
+    return unavailable();
+  }
 
   Result<CommandResult> run(const Command& /*command*/) override { return unavailable(); }
   bool until(const std::function<bool()>& done, std::chrono::seconds /*limit*/) override { return done(); }

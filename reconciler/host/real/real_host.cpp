@@ -55,6 +55,7 @@ struct RealHost::Adapters {
   HostCommands commands;
   BootClock clock;
   AbsentPorts absent;
+  AbsentPorts not_asked{"NVIDIA's driver is not asked by this version of gpuhost"};
   bool running;
 };
 
@@ -69,6 +70,7 @@ HostView RealHost::view() const {
           .units = at.port<UnitReader>(at.systemd),
           .domains = at.port<DomainReader>(at.libvirt),
           .processes = at.port<ProcessReader>(at.processes),
+          .gpus = at.not_asked,
           .clock = at.clock,
           .running = at.running};
 }
@@ -80,6 +82,7 @@ Host RealHost::host() {
           .modules = at.port<ModuleWriter>(at.modules),
           .units = at.port<UnitWriter>(at.systemd),
           .domains = at.port<DomainWriter>(at.libvirt),
+          .gpus = at.not_asked,
           .commands = at.port<CommandRunner>(at.commands),
           .waiter = at.port<Waiter>(at.waiter)};
 }

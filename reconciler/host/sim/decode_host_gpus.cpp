@@ -6,6 +6,8 @@
 
 #include "base/text.hpp"
 #include "document/messages.hpp"
+#include "host/sim/decode_host_entry.hpp"
+#include "host/sim/decode_host_mig.hpp"
 #include "host/sim/decode_host_value.hpp"
 
 namespace gpuhost {
@@ -44,6 +46,9 @@ HostFile::Gpu decode_gpu(const Value& value) {
   if (const auto index = reader.at("functionFails")) {
     gpu.failing_function = index.integer(0, most_functions);
   }
+  if (const auto serial = reader.at("serial")) gpu.serial = decode_text(serial).value_or("");
+  if (const auto ecc = reader.at("ecc")) gpu.ecc = decode_gpu_switch(ecc);
+  if (const auto mig = reader.at("mig")) decode_host_mig(mig, gpu);
   if (const auto gone = reader.at("gone")) gpu.gone = gone.boolean().value_or(false);
   return gpu;
 }
@@ -56,9 +61,14 @@ HostFile::Function decode_function(const Value& value) {
 }
 
 template <class T>
-std::map<PciAddress, T> by_address(const Value& value, T (*decode)(const Value&)) {
+std::map<PciAddress, T> by_address(const Value& value, T (*decode)(const Value&),
+                                   std::optional<Error>* unknown = nullptr) {
   std::map<PciAddress, T> found;
   for (const auto& [key, name, entry] : value.entries().value_or(std::vector<NamedValue>{})) {
+    if (unknown != nullptr && name == "unknown") {
+      *unknown = decode_error(entry);
+      continue;
+    }
     const auto address = PciAddress::parse(name);
     auto decoded = decode(entry);
     if (!address) {
@@ -73,8 +83,8 @@ std::map<PciAddress, T> by_address(const Value& value, T (*decode)(const Value&)
 
 }  // namespace
 
-std::map<PciAddress, HostFile::Gpu> decode_host_gpus(const Value& value) {
-  return by_address<HostFile::Gpu>(value, decode_gpu);
+void decode_host_gpus(const Value& value, HostFile::Machine& machine) {
+  machine.gpus = by_address<HostFile::Gpu>(value, decode_gpu, &machine.gpus_unknown);
 }
 
 std::map<PciAddress, HostFile::Function> decode_host_functions(const Value& value) {

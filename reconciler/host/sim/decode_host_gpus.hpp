@@ -9,7 +9,7 @@
 namespace gpuhost {
 
 /// The sections `machine.gpus` and `machine.functions`, by PCI address.
-[[nodiscard]] std::map<PciAddress, HostFile::Gpu> decode_host_gpus(const Value& value);
+void decode_host_gpus(const Value& value, HostFile::Machine& machine);
 [[nodiscard]] std::map<PciAddress, HostFile::Function> decode_host_functions(const Value& value);
 
 }  // namespace gpuhost

@@ -10,6 +10,7 @@
 #include "base/pci_address.hpp"
 #include "document/diagnostics.hpp"
 #include "host/kernel_modules.hpp"
+#include "host/sim/gpu/mig_model.hpp"
 #include "host/units.hpp"
 
 namespace gpuhost {
@@ -72,7 +73,14 @@ struct HostFile {
     /// After so many device events the new virtual functions show what vGPUs are made of.
     unsigned types_after = 0;
     std::optional<unsigned> failing_function;  ///< index of one that comes up without driver
-    bool gone = false;  ///< the board is out: after a boot nothing of its slot is there
+    std::string serial;                        ///< empty: the board has none
+    std::optional<GpuSwitch> ecc;              ///< nothing: it cannot be switched
+    /// What NVIDIA's driver tells of MIG, by id. Nothing: what the catalogue says of its PCI ids. Empty: it
+    /// cannot be partitioned.
+    std::optional<std::vector<GpuInstanceProfile>> mig_profiles;
+    MigState mig;
+    std::optional<Error> mig_unknown;  ///< why the instances could not be told
+    bool gone = false;                 ///< the board is out: after a boot nothing of its slot is there
     bool operator==(const Gpu&) const = default;
   };
   /// Another PCI function: audio, USB and the like.
@@ -94,6 +102,8 @@ struct HostFile {
     /// What proxmox-boot-tool last wrote for the next boot to system partitions that are not mounted.
     std::optional<std::string> esp_command_line;
     std::map<PciAddress, Gpu> gpus;
+    /// Set when NVIDIA's driver had GPUs and did not tell of them on the recorded host.
+    std::optional<Error> gpus_unknown;
     std::map<PciAddress, Function> functions;
     bool operator==(const Machine&) const = default;
   };

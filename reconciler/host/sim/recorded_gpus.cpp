@@ -14,6 +14,7 @@
 #include "catalog/boards.hpp"
 #include "host/sim/sim_device_tree.hpp"
 #include "host/sim/sim_driver_names.hpp"
+#include "host/sim/sim_gpus.hpp"
 
 namespace gpuhost {
 
@@ -154,7 +155,37 @@ HostFile::Function recorded_function(const Device& device) {
   return known == std::end(class_drivers) ? HostFile::Function{} : HostFile::Function{{known->module}};
 }
 
+/// `known` is what a GPU without profiles in the file is taken to have.
+void take_mig(const Observed<Mig>& mig, const std::vector<GpuInstanceProfile>& known, HostFile::Gpu& gpu) {
+  if (mig.is_absent() && !known.empty()) gpu.mig_profiles.emplace();
+  if (mig.is_unknown()) gpu.mig_unknown = Error{ErrorKind::unavailable, mig.reason()};
+  if (!mig) return;
+  gpu.mig.mode = mig->mode;
+  if (mig->profiles && *mig->profiles != known) gpu.mig_profiles = *mig->profiles;
+  if (mig->instances) gpu.mig.instances = *mig->instances;
+  if (mig->instances.is_unknown()) gpu.mig_unknown = Error{ErrorKind::unavailable, mig->instances.reason()};
+}
+
 }  // namespace
+
+void take_reports(const FileReader& files, const Result<GpuReports>& reports, HostFile::Machine& machine) {
+  const auto is_nvidias = [&](const auto& entry) {
+    return Device(files, entry.first).linked("driver") == nvidia_driver;
+  };
+  if (!reports) {
+    // A host without NVIDIA's driver has none to tell of, and needs no reason for that.
+    if (std::ranges::any_of(machine.gpus, is_nvidias)) machine.gpus_unknown = reports.error();
+    return;
+  }
+  for (const auto& [address, report] : *reports) {
+    const auto found = machine.gpus.find(address);
+    if (found == machine.gpus.end()) continue;
+    auto& gpu = found->second;
+    if (report.serial) gpu.serial = *report.serial;
+    if (report.ecc) gpu.ecc = *report.ecc;
+    take_mig(report.mig, mig_profiles_of(Device(files, address).number("device")), gpu);
+  }
+}
 
 void take_gpus(const FileReader& files, HostFile::Machine& machine) {
   std::vector<Device> devices;

@@ -9,6 +9,7 @@
 #include <fmt/core.h>
 
 #include "base/text.hpp"
+#include "host/gpu_reset.hpp"
 #include "host/memo_files.hpp"
 #include "host/sim/command_line_mask.hpp"
 #include "host/sim/kernel_words.hpp"
@@ -133,6 +134,22 @@ class RecordingProcesses final : public ProcessReader {
   const ProcessReader& processes_;
   mutable std::mutex mutex_;
   mutable std::optional<Result<std::vector<Process>>> asked_;
+};
+
+class RecordingGpus final : public GpuReader {
+ public:
+  explicit RecordingGpus(const GpuReader& gpus) : gpus_(gpus) {}
+
+  /// One answer for a look and what is written down of it.
+  [[nodiscard]] Result<GpuReports> gpus() const override {
+    std::call_once(once_, [&] { answer_ = gpus_.gpus(); });
+    return answer_;
+  }
+
+ private:
+  const GpuReader& gpus_;
+  mutable std::once_flag once_;
+  mutable Result<GpuReports> answer_;
 };
 
 HostFile::Unreadable unreadable(const Error& error, bool unseen) {
@@ -319,14 +336,17 @@ HostFile record_host(const HostView& host, const std::function<void(const HostVi
   const RecordingUnits units(host.units);
   const RecordingDomains domains(host.domains);
   const RecordingProcesses processes(host.processes);
+  const RecordingGpus gpus(host.gpus);
   look(HostView{.files = files,
                 .modules = modules,
                 .units = units,
                 .domains = domains,
                 .processes = processes,
+                .gpus = gpus,
                 .clock = host.clock,
                 .running = host.running});
   for (const char* path : always_recorded) static_cast<void>(files.read(path));
+  static_cast<void>(files.status(nvidia_smi));
 
   HostFile recorded;
   FileRecord(files, recorded).take();
@@ -342,6 +362,7 @@ HostFile record_host(const HostView& host, const std::function<void(const HostVi
     recorded.machine.iommu_default_on = iommu_default_on(host.files);
   }
   take_gpus(host.files, recorded.machine);
+  take_reports(host.files, gpus.gpus(), recorded.machine);
   return recorded;
 }
 

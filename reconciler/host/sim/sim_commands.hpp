@@ -7,6 +7,7 @@
 #include "host/sim/host_file.hpp"
 #include "host/sim/sim_clock.hpp"
 #include "host/sim/sim_files.hpp"
+#include "host/sim/sim_gpus.hpp"
 #include "host/sim/sim_nvidia.hpp"
 
 namespace gpuhost {
@@ -15,8 +16,8 @@ namespace gpuhost {
 /// threads.
 class SimCommands final : public CommandRunner {
  public:
-  SimCommands(HostFile& host, SimFiles& files, SimNvidia& nvidia, SimClock& clock)
-      : host_(host), files_(files), nvidia_(nvidia), clock_(clock) {}
+  SimCommands(HostFile& host, SimFiles& files, SimNvidia& nvidia, SimGpus& nvml, SimClock& clock)
+      : host_(host), files_(files), nvidia_(nvidia), nvml_(nvml), clock_(clock) {}
 
   Result<CommandResult> run(const Command& command) override;
 
@@ -40,6 +41,7 @@ class SimCommands final : public CommandRunner {
   HostFile& host_;
   SimFiles& files_;
   SimNvidia& nvidia_;
+  SimGpus& nvml_;
   SimClock& clock_;
 };
 

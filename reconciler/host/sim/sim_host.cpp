@@ -1,5 +1,6 @@
 #include "host/sim/sim_host.hpp"
 
+#include <algorithm>
 #include <mutex>
 
 #include <fmt/ranges.h>
@@ -11,6 +12,7 @@
 #include "host/sim/sim_device_tree.hpp"
 #include "host/sim/sim_domains.hpp"
 #include "host/sim/sim_files.hpp"
+#include "host/sim/sim_gpus.hpp"
 #include "host/sim/sim_mdev.hpp"
 #include "host/sim/sim_modprobe.hpp"
 #include "host/sim/sim_modules.hpp"
@@ -67,6 +69,13 @@ struct SimHost::World {
       return true;
     });
     return error;
+  }
+
+  /// One that the host file does not list cannot be seen to end.
+  bool is_alive(int pid) const {
+    if (!file.processes.contains(pid)) return true;
+    const auto running = running_processes(file, disk);
+    return std::ranges::find(running, pid, &Process::pid) != running.end();
   }
 
   Result<std::vector<Process>> device_users() const {
@@ -223,6 +232,41 @@ struct SimHost::World {
     World& world;
   };
 
+  struct Gpus final : GpuReader, GpuWriter {
+    explicit Gpus(World& w) : world(w) {}
+    Result<GpuReports> gpus() const override {
+      return world.call<GpuReports>("gpus.gpus", "", false, [&] { return world.nvml.gpus(); });
+    }
+    Result<GpuSwitch> set_mig_mode(const PciAddress& gpu, bool on) override {
+      return write<GpuSwitch>("gpus.set_mig_mode", gpu, [&] { return world.nvml.set_mig_mode(gpu, on); });
+    }
+    Result<GpuInstance> create_gpu_instance(const PciAddress& gpu, unsigned profile,
+                                            MigPlacement placement) override {
+      return write<GpuInstance>("gpus.create_gpu_instance", gpu,
+                                [&] { return world.nvml.create_gpu_instance(gpu, profile, placement); });
+    }
+    Result<void> destroy_gpu_instance(const PciAddress& gpu, unsigned id) override {
+      return write<void>("gpus.destroy_gpu_instance", gpu,
+                         [&] { return world.nvml.destroy_gpu_instance(gpu, id); });
+    }
+    Result<ComputeInstance> create_compute_instance(const PciAddress& gpu, unsigned gpu_instance,
+                                                    unsigned slices) override {
+      return write<ComputeInstance>("gpus.create_compute_instance", gpu, [&] {
+        return world.nvml.create_compute_instance(gpu, gpu_instance, slices);
+      });
+    }
+    Result<void> destroy_compute_instance(const PciAddress& gpu, unsigned gpu_instance,
+                                          unsigned id) override {
+      return write<void>("gpus.destroy_compute_instance", gpu,
+                         [&] { return world.nvml.destroy_compute_instance(gpu, gpu_instance, id); });
+    }
+    template <class T, class Act>
+    Result<T> write(const char* name, const PciAddress& gpu, Act act) {
+      return world.call<T>(name, gpu.to_string(), true, act);
+    }
+    World& world;
+  };
+
   /// Each second of a wait brings a device event, and with it what was late.
   struct Waits final : Waiter {
     explicit Waits(World& w) : world(w) {}
@@ -273,11 +317,12 @@ struct SimHost::World {
   SimMdev mdev{devices, node_users};
   SimVendorVfio vendor_vfio{devices, node_users};
   SimNvidia nvidia{file, devices, mdev, vendor_vfio, node_users};
+  SimGpus nvml{file, devices, nvidia, [this](int pid) { return is_alive(pid); }};
   SimPci pci{file, devices, nvidia, node_users};
   SimSysfs sysfs{disk, pci, mdev, vendor_vfio};
   SimModules kernel_modules{file, disk, pci};
   SimUnits systemd{file, time};
-  SimCommands programs{file, disk, nvidia, time};
+  SimCommands programs{file, disk, nvidia, nvml, time};
   SimDomains libvirt{file, disk, sysfs, kernel_modules, time};
 
   Files files{*this};
@@ -285,6 +330,7 @@ struct SimHost::World {
   Units units{*this};
   Domains domains{*this};
   Processes processes{*this};
+  Gpus gpus{*this};
   Waits waits{*this};
   Commands commands{*this};
   LockedClock clock{*this};
@@ -299,6 +345,7 @@ HostView SimHost::view() const {
           .units = world_->units,
           .domains = world_->domains,
           .processes = world_->processes,
+          .gpus = world_->gpus,
           .clock = world_->clock};
 }
 
@@ -308,6 +355,7 @@ Host SimHost::host() {
           .modules = world_->modules,
           .units = world_->units,
           .domains = world_->domains,
+          .gpus = world_->gpus,
           .commands = world_->commands,
           .waiter = world_->waits};
 }
@@ -315,6 +363,7 @@ Host SimHost::host() {
 Result<void> SimHost::reboot() {
   return world_->call<void>("reboot", "", true, [this]() -> Result<void> {
     world_->libvirt.power_off();
+    world_->nvml.boot();
     boot(world_->file, world_->disk, world_->pci, world_->kernel_modules, world_->systemd);
     world_->libvirt.power_on();
     world_->time.boot();

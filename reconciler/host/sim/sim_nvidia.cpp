@@ -72,11 +72,17 @@ void SimNvidia::unbound(const PciAddress& device) {
   hide_vgpu_interface(device);
   if (tree_.physical_function_of(device)) return;
   remove_functions(device);
+  lose_mig_instances(device);
   const std::string information = tree_.files().text(information_of(device)).value_or("");
   if (const auto minor = field(information, "Device Minor"); !minor.empty()) {
     tree_.files().erase_tree("/dev/nvidia" + minor);
   }
   tree_.files().erase_tree(fmt::format("{}/{}", proc_gpus, device.to_string()));
+}
+
+void SimNvidia::lose_mig_instances(const PciAddress& gpu) {
+  if (const auto found = host_.machine.gpus.find(gpu); found != host_.machine.gpus.end())
+    found->second.mig.instances.clear();
 }
 
 /// As NVIDIA's driver prints it, without what it reads from the board's firmware.

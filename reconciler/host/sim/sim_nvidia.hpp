@@ -20,7 +20,7 @@ namespace gpuhost {
 /// what vGPUs are made of. Not for several threads.
 class SimNvidia {
  public:
-  SimNvidia(const HostFile& host, SimDeviceTree& tree, SimMdev& mdev, SimVendorVfio& vendor, NodeUsers users)
+  SimNvidia(HostFile& host, SimDeviceTree& tree, SimMdev& mdev, SimVendorVfio& vendor, NodeUsers users)
       : host_(host), tree_(tree), mdev_(mdev), vendor_(vendor), users_(std::move(users)) {}
 
   /// The module came, with its version or without; and went.
@@ -46,6 +46,8 @@ class SimNvidia {
   CommandResult enable_functions(const PciAddress& gpu);
   Result<CommandResult> disable_functions(const PciAddress& gpu);
   void remove_functions(const PciAddress& gpu);
+  /// The driver let go of the GPU, if only for a moment.
+  void lose_mig_instances(const PciAddress& gpu);
   [[nodiscard]] const HostFile::Gpu* gpu_of(const PciAddress& device) const;
   [[nodiscard]] std::optional<NodeUse> use_of_gpu_node(const PciAddress& gpu) const;
   [[nodiscard]] std::string free_minor() const;
@@ -54,7 +56,7 @@ class SimNvidia {
   void hide_vgpu_interface(const PciAddress& device);
   [[nodiscard]] bool lacks_vgpu_interface(const PciAddress& function) const;
 
-  const HostFile& host_;
+  HostFile& host_;
   SimDeviceTree& tree_;
   SimMdev& mdev_;
   SimVendorVfio& vendor_;

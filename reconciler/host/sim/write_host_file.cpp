@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include <fmt/core.h>
@@ -129,6 +131,72 @@ Node files_node(const std::map<std::string, HostFile::Entry>& files) {
   return node;
 }
 
+Node number(std::uint64_t value) {
+  return raw(fmt::format("{}", value));
+}
+
+Node switch_node(const GpuSwitch& state) {
+  const auto word = [](bool on) { return text_node(on ? "on" : "off"); };
+  if (state.current == state.pending) return word(state.current);
+  Node node = mapping();
+  add(node, "current", word(state.current));
+  add(node, "pending", word(state.pending));
+  return node;
+}
+
+template <class T>
+Node sequence(const std::vector<T>& things, Node (*to_node)(const T&)) {
+  Node node;
+  node.kind = Node::Kind::sequence;
+  for (const auto& thing : things) node.items.push_back(to_node(thing));
+  return node;
+}
+
+Node profile_node(const GpuInstanceProfile& profile) {
+  Node node = mapping();
+  add(node, "id", number(profile.id));
+  add(node, "name", text_node(profile.name));
+  add(node, "slices", number(profile.slices));
+  add(node, "most", number(profile.most));
+  if (profile.memory_mb > 0) add(node, "memory", number(profile.memory_mb));
+  add(node, "size", number(profile.placements.empty() ? 1 : profile.placements.front().size));
+  add(node, "starts",
+      sequence<MigPlacement>(profile.placements, [](const auto& at) { return number(at.start); }));
+  return node;
+}
+
+Node placement_node(const MigPlacement& placement) {
+  return raw(fmt::format("{}:{}", placement.start, placement.size));
+}
+
+Node instance_node(const GpuInstance& instance) {
+  Node node = mapping();
+  add(node, "id", number(instance.id));
+  add(node, "profile", number(instance.profile));
+  add(node, "placement", placement_node(instance.placement));
+  Node compute = mapping();
+  for (const auto& part : instance.compute_instances)
+    add(compute, fmt::format("{}", part.id), placement_node(part.placement));
+  if (!compute.entries.empty()) add(node, "compute", std::move(compute));
+  if (!instance.processes.empty())
+    add(node, "processes", sequence<int>(instance.processes, [](const int& pid) {
+          return number(static_cast<std::uint64_t>(pid));
+        }));
+  if (instance.vgpus > 0) add(node, "vgpus", number(instance.vgpus));
+  return node;
+}
+
+/// Nothing for what the catalogue says anyway.
+void add_mig(Node& node, const HostFile::Gpu& gpu) {
+  Node mig = mapping();
+  if (gpu.mig.mode != GpuSwitch{}) add(mig, "mode", switch_node(gpu.mig.mode));
+  if (gpu.mig_profiles) add(mig, "profiles", sequence<GpuInstanceProfile>(*gpu.mig_profiles, profile_node));
+  if (!gpu.mig.instances.empty())
+    add(mig, "instances", sequence<GpuInstance>(gpu.mig.instances, instance_node));
+  if (gpu.mig_unknown) add(mig, "unknown", error_node(*gpu.mig_unknown));
+  if (!mig.entries.empty()) add(node, "mig", std::move(mig));
+}
+
 Node gpu_node(const HostFile::Gpu& gpu) {
   Node node = mapping();
   if (!gpu.uuid.empty()) add(node, "uuid", text_node(gpu.uuid));
@@ -140,6 +208,9 @@ Node gpu_node(const HostFile::Gpu& gpu) {
   if (gpu.first_function) add(node, "firstFunction", text_node(gpu.first_function->to_string()));
   if (gpu.types_after > 0) add(node, "typesAfter", raw(fmt::format("{}", gpu.types_after)));
   if (gpu.failing_function) add(node, "functionFails", raw(fmt::format("{}", *gpu.failing_function)));
+  if (!gpu.serial.empty()) add(node, "serial", raw(gpu.serial));
+  if (gpu.ecc) add(node, "ecc", switch_node(*gpu.ecc));
+  add_mig(node, gpu);
   if (gpu.gone) add(node, "gone", boolean(true));
   return node;
 }
@@ -153,8 +224,9 @@ Node function_node(const HostFile::Function& function) {
 /// Nothing for none.
 template <class T>
 void add_by_address(Node& node, std::string key, const std::map<PciAddress, T>& things,
-                    Node (*to_node)(const T&)) {
+                    Node (*to_node)(const T&), const std::optional<Error>& unknown = {}) {
   Node group = mapping();
+  if (unknown) add(group, "unknown", error_node(*unknown));
   for (const auto& [address, thing] : things) add(group, address.to_string(), to_node(thing));
   if (!group.entries.empty()) add(node, std::move(key), std::move(group));
 }
@@ -173,7 +245,7 @@ Node machine_node(const HostFile::Machine& machine) {
   add_list(node, "iommuUnits", machine.iommu_units);
   if (machine.initramfs) add(node, "initramfs", raw(*machine.initramfs));
   if (machine.esp_command_line) add(node, "espCommandLine", raw(*machine.esp_command_line));
-  add_by_address<HostFile::Gpu>(node, "gpus", machine.gpus, gpu_node);
+  add_by_address<HostFile::Gpu>(node, "gpus", machine.gpus, gpu_node, machine.gpus_unknown);
   add_by_address<HostFile::Function>(node, "functions", machine.functions, function_node);
   return node;
 }

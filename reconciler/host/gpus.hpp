@@ -1,0 +1,59 @@
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "base/observed.hpp"
+#include "base/pci_address.hpp"
+#include "base/result.hpp"
+#include "host/mig.hpp"
+
+namespace gpuhost {
+
+/// What NVIDIA's driver tells of a GPU that it has.
+struct GpuReport {
+  std::string uuid;              ///< "GPU-…"
+  std::string product;           ///< "NVIDIA A100-PCIE-40GB"
+  Observed<std::string> serial;  ///< absent: the board has none
+  Observed<GpuSwitch> ecc;       ///< absent: its memory has no ECC that can be switched
+  Observed<Mig> mig;             ///< absent: it cannot be partitioned
+  bool operator==(const GpuReport&) const = default;
+};
+
+using GpuReports = std::map<PciAddress, GpuReport>;
+
+/// The GPUs of this host as NVIDIA's driver sees them. Nothing is loaded, and no device node made, to look.
+class GpuReader {
+ public:
+  virtual ~GpuReader() = default;
+  /// All that the driver has; one on vfio-pci is not among them. unavailable: the driver is not loaded, or
+  /// cannot be asked.
+  [[nodiscard]] virtual Result<GpuReports> gpus() const = 0;
+};
+
+/// What is done through NVIDIA's driver. Each verb is done when it reads back. not_found: the driver has no
+/// such GPU, or the GPU no such instance. denied: needs root. unsupported: the GPU cannot do it.
+class GpuWriter {
+ public:
+  virtual ~GpuWriter() = default;
+
+  /// Sets the MIG mode, and yields what it is then: still pending while somebody holds the GPU, else active,
+  /// by a reset where the GPU needs one. Whatever instances there were are gone with a mode that became
+  /// active.
+  virtual Result<GpuSwitch> set_mig_mode(const PciAddress& gpu, bool on) = 0;
+
+  /// Makes a GPU instance just there. busy: another one is in its way. invalid: the profile may not lie
+  /// there.
+  virtual Result<GpuInstance> create_gpu_instance(const PciAddress& gpu, unsigned profile,
+                                                  MigPlacement placement) = 0;
+  /// Destroys it with its compute instances. busy: processes or vGPUs use it; nothing is destroyed then.
+  virtual Result<void> destroy_gpu_instance(const PciAddress& gpu, unsigned id) = 0;
+
+  /// Makes a compute instance of so many compute slices. busy: there is no room for it.
+  virtual Result<ComputeInstance> create_compute_instance(const PciAddress& gpu, unsigned gpu_instance,
+                                                          unsigned slices) = 0;
+  virtual Result<void> destroy_compute_instance(const PciAddress& gpu, unsigned gpu_instance,
+                                                unsigned id) = 0;
+};
+
+}  // namespace gpuhost

@@ -1,0 +1,189 @@
+#include "host/sim/sim_gpus.hpp"
+
+#include <utility>
+
+#include <fmt/core.h>
+
+#include "base/text.hpp"
+
+namespace gpuhost {
+
+namespace {
+
+std::unexpected<Error> refused(MigRefusal why, const std::string& what) {
+  switch (why) {
+    case MigRefusal::invalid:
+      return fail(ErrorKind::invalid, fmt::format("cannot {}: it has no such profile or placement", what));
+    case MigRefusal::unsupported:
+      return fail(ErrorKind::unsupported,
+                  fmt::format("cannot {}: its MIG mode is off, or it knows no such thing", what));
+    case MigRefusal::in_use:
+      return fail(ErrorKind::busy, fmt::format("cannot {}: it is in use", what), "end that use first");
+    case MigRefusal::insufficient_resources:
+      return fail(ErrorKind::busy, fmt::format("cannot {}: its slices are taken", what));
+    case MigRefusal::not_found:
+      return fail(ErrorKind::not_found, fmt::format("cannot {}: there is no such instance", what));
+  }
+  std::unreachable();
+}
+
+/// "Model: \t\t NVIDIA A100-PCIE-40GB" of the driver's own file.
+std::string product_of(const SimDeviceTree& tree, const PciAddress& address) {
+  const auto text =
+      tree.files().text(fmt::format("/proc/driver/nvidia/gpus/{}/information", address.to_string()));
+  constexpr std::string_view model = "Model:";
+  const std::string_view information = text ? std::string_view(*text) : std::string_view();
+  for (const auto line : lines(information))
+    if (line.starts_with(model)) return std::string(trim(line.substr(model.size())));
+  return {};
+}
+
+}  // namespace
+
+std::vector<GpuInstanceProfile> mig_profiles_of(std::uint64_t /*device_id*/) {
+  return {};
+}
+
+Result<void> SimGpus::reach() const {
+  if (!tree_.has_driver(nvidia_driver))
+    return fail(ErrorKind::unavailable, "NVIDIA's driver is not loaded",
+                "load the module nvidia, or install NVIDIA's driver");
+  if (host_.machine.gpus_unknown) return std::unexpected(*host_.machine.gpus_unknown);
+  return {};
+}
+
+/// GA100 has the device ids 20xx. Source: pci.ids.
+MigHardware SimGpus::hardware_of(const PciAddress& address, const HostFile::Gpu& gpu) const {
+  const auto device = tree_.number(address, "device").value_or(0);
+  return {.profiles = gpu.mig_profiles ? *gpu.mig_profiles : mig_profiles_of(device),
+          .stores_mode = device >> 8U == 0x20};
+}
+
+Result<GpuReports> SimGpus::gpus() const {
+  if (auto reached = reach(); !reached) return fail(std::move(reached));
+  GpuReports reports;
+  for (const auto& [address, gpu] : host_.machine.gpus)
+    if (tree_.driver_of(address) == nvidia_driver) reports.emplace(address, report_of(address, gpu));
+  return reports;
+}
+
+GpuReport SimGpus::report_of(const PciAddress& address, const HostFile::Gpu& gpu) const {
+  GpuReport report{.uuid = gpu.uuid, .product = product_of(tree_, address)};
+  if (!gpu.serial.empty()) report.serial = gpu.serial;
+  if (gpu.ecc) report.ecc = *gpu.ecc;
+  report.mig = mig_of(address, gpu);
+  return report;
+}
+
+Observed<Mig> SimGpus::mig_of(const PciAddress& address, const HostFile::Gpu& gpu) const {
+  const auto hardware = hardware_of(address, gpu);
+  if (hardware.profiles.empty()) return Observed<Mig>::absent();
+  Mig mig{.mode = gpu.mig.mode, .profiles = hardware.profiles};
+  if (gpu.mig_unknown) {
+    mig.instances = Observed<std::vector<GpuInstance>>::unknown(gpu.mig_unknown->message);
+  } else if (gpu.mig.mode.current) {
+    auto state = gpu.mig;
+    const MigModel model(hardware, state, alive_);
+    for (auto& instance : state.instances) instance = model.shown(instance);
+    mig.instances = state.instances;
+  }
+  return mig;
+}
+
+Result<HostFile::Gpu*> SimGpus::seen(const PciAddress& address) {
+  if (auto reached = reach(); !reached) return fail(std::move(reached));
+  const auto found = host_.machine.gpus.find(address);
+  if (found == host_.machine.gpus.end() || tree_.driver_of(address) != nvidia_driver)
+    return fail(ErrorKind::not_found, fmt::format("NVIDIA's driver has no GPU {}", address.to_string()));
+  if (found->second.mig_unknown) return std::unexpected(*found->second.mig_unknown);
+  return &found->second;
+}
+
+template <class Act>
+auto SimGpus::partition(const PciAddress& address, const char* what, Act act)
+    -> Result<typename std::invoke_result_t<Act, MigModel&>::value_type> {
+  const auto gpu = seen(address);
+  if (!gpu) return std::unexpected(gpu.error());
+  const auto hardware = hardware_of(address, **gpu);
+  MigModel model(hardware, (*gpu)->mig, alive_);
+  auto done = act(model);
+  if (!done) return refused(done.error(), fmt::format("{} of GPU {}", what, address.to_string()));
+  if constexpr (std::is_void_v<typename decltype(done)::value_type>)
+    return {};
+  else
+    return *done;
+}
+
+/// Virtual functions would go with the driver's hold on the GPU, so that it does not let go.
+bool SimGpus::is_held(const PciAddress& address) const {
+  return nvidia_.use_of_device(address) || !tree_.virtual_functions_of(address).empty();
+}
+
+Result<GpuSwitch> SimGpus::set_mig_mode(const PciAddress& address, bool on) {
+  return partition(address, "set the MIG mode", [&](MigModel& model) -> MigAnswer<GpuSwitch> {
+    const auto done = model.set_mode(on, is_held(address));
+    if (!done && done.error() != MigRefusal::in_use) return std::unexpected(done.error());
+    return host_.machine.gpus.at(address).mig.mode;
+  });
+}
+
+Result<GpuInstance> SimGpus::create_gpu_instance(const PciAddress& address, unsigned profile,
+                                                 MigPlacement placement) {
+  return partition(address, "create a GPU instance", [&](MigModel& model) -> MigAnswer<GpuInstance> {
+    const auto made = model.create(profile, placement);
+    if (!made) return std::unexpected(made.error());
+    return **made;
+  });
+}
+
+Result<void> SimGpus::destroy_gpu_instance(const PciAddress& address, unsigned id) {
+  return partition(address, "destroy a GPU instance", [&](MigModel& model) -> MigAnswer<void> {
+    auto* const instance = model.instance(id);
+    if (instance == nullptr) return std::unexpected(MigRefusal::not_found);
+    if (model.shown(*instance).busy()) return std::unexpected(MigRefusal::in_use);
+    instance->compute_instances.clear();
+    return model.destroy(id);
+  });
+}
+
+Result<ComputeInstance> SimGpus::create_compute_instance(const PciAddress& address, unsigned gpu_instance,
+                                                         unsigned slices) {
+  return partition(address, "create a compute instance", [&](MigModel& model) -> MigAnswer<ComputeInstance> {
+    const auto made = model.create_compute(gpu_instance, slices, std::nullopt);
+    if (!made) return std::unexpected(made.error());
+    return **made;
+  });
+}
+
+Result<void> SimGpus::destroy_compute_instance(const PciAddress& address, unsigned gpu_instance,
+                                               unsigned id) {
+  return partition(address, "destroy a compute instance",
+                   [&](MigModel& model) { return model.destroy_compute(gpu_instance, id); });
+}
+
+/// Sources: nvidia-smi documentation, "--gpu-reset"; the refusal is in NVIDIA/mig-parted issue 181. With
+/// which status the program ends then is documented nowhere.
+CommandResult SimGpus::nvidia_smi(const std::vector<std::string>& arguments) {
+  const bool is_reset = arguments.size() == 3 && arguments[0] == "--gpu-reset" && arguments[1] == "-i";
+  const auto address = is_reset ? PciAddress::parse(arguments[2]) : std::nullopt;
+  if (!address) return {1, "nvidia-smi: the simulator knows --gpu-reset -i ADDRESS only\n"};
+  const auto gpu = seen(*address);
+  if (!gpu) return {1, "No devices were found\n"};
+  const auto name = fmt::format("GPU {:08X}:{:02X}:{:02X}.{:X}", address->domain, address->bus,
+                                address->device, address->function);
+  if (is_held(*address))
+    return {1, fmt::format("The following GPUs could not be reset:\n  {}: In use by another client\n", name)};
+  restart(**gpu, hardware_of(*address, **gpu));
+  return {0, fmt::format("{} was successfully reset.\nAll done.\n", name)};
+}
+
+void SimGpus::boot() {
+  for (auto& [address, gpu] : host_.machine.gpus) restart(gpu, hardware_of(address, gpu));
+}
+
+void SimGpus::restart(HostFile::Gpu& gpu, const MigHardware& hardware) {
+  MigModel(hardware, gpu.mig, [](int) { return false; }).restart();
+  if (gpu.ecc) gpu.ecc->current = gpu.ecc->pending;
+}
+
+}  // namespace gpuhost

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+#include <vector>
+
+#include "host/commands.hpp"
+#include "host/gpus.hpp"
+#include "host/sim/gpu/mig_model.hpp"
+#include "host/sim/host_file.hpp"
+#include "host/sim/sim_device_tree.hpp"
+#include "host/sim/sim_nvidia.hpp"
+
+namespace gpuhost {
+
+/// What a GPU with this PCI device id can be partitioned into, as far as the catalogue knows; by id.
+[[nodiscard]] std::vector<GpuInstanceProfile> mig_profiles_of(std::uint64_t device_id);
+
+/// The GPUs of a simulated host as NVIDIA's management library shows and changes them. Not for several
+/// threads.
+class SimGpus {
+ public:
+  using Alive = MigModel::Alive;
+
+  SimGpus(HostFile& host, const SimDeviceTree& tree, const SimNvidia& nvidia, Alive alive)
+      : host_(host), tree_(tree), nvidia_(nvidia), alive_(std::move(alive)) {}
+
+  // As in GpuReader and GpuWriter.
+  [[nodiscard]] Result<GpuReports> gpus() const;
+  Result<GpuSwitch> set_mig_mode(const PciAddress& address, bool on);
+  Result<GpuInstance> create_gpu_instance(const PciAddress& address, unsigned profile,
+                                          MigPlacement placement);
+  Result<void> destroy_gpu_instance(const PciAddress& address, unsigned id);
+  Result<ComputeInstance> create_compute_instance(const PciAddress& address, unsigned gpu_instance,
+                                                  unsigned slices);
+  Result<void> destroy_compute_instance(const PciAddress& address, unsigned gpu_instance, unsigned id);
+
+  /// nvidia-smi --gpu-reset -i ADDRESS, the only thing that it does here.
+  CommandResult nvidia_smi(const std::vector<std::string>& arguments);
+
+  /// The host was off: pending switches take effect, instances are gone.
+  void boot();
+
+ private:
+  /// unavailable, as GpuReader says, or nothing.
+  [[nodiscard]] Result<void> reach() const;
+  [[nodiscard]] MigHardware hardware_of(const PciAddress& address, const HostFile::Gpu& gpu) const;
+  [[nodiscard]] GpuReport report_of(const PciAddress& address, const HostFile::Gpu& gpu) const;
+  [[nodiscard]] Observed<Mig> mig_of(const PciAddress& address, const HostFile::Gpu& gpu) const;
+  /// Whether anybody keeps the GPU from being reset.
+  [[nodiscard]] bool is_held(const PciAddress& address) const;
+  [[nodiscard]] Result<HostFile::Gpu*> seen(const PciAddress& address);
+  /// What `act` makes of the model of the GPU, or the refusal in words.
+  template <class Act>
+  auto partition(const PciAddress& address, const char* what, Act act)
+      -> Result<typename std::invoke_result_t<Act, MigModel&>::value_type>;
+  static void restart(HostFile::Gpu& gpu, const MigHardware& hardware);
+
+  HostFile& host_;
+  const SimDeviceTree& tree_;
+  const SimNvidia& nvidia_;
+  Alive alive_;
+};
+
+}  // namespace gpuhost
