@@ -90,7 +90,7 @@ void Linker::resolve(const Fact& need, std::size_t user) {
 
 void Linker::bracket_for(const Fact& need, std::size_t user) {
   if (const auto way = best_way(need, {need})) {
-    use(*way, user);
+    use(*way, need, user);
     return;
   }
   for (auto& why : reasons_against(need, {})) block(user, std::move(why));
@@ -127,15 +127,18 @@ std::string Linker::reason_against(const Fact& need) {
   return why;
 }
 
-void Linker::use(const Way& way, std::size_t user) {
+/// What closes a bracket waits for those whose need it ends: a guest that starts again without the device
+/// that was wanted of it does not.
+void Linker::use(const Way& way, const Fact& need, std::size_t user) {
   if (!way.offer.acquire) {
-    for (const auto& need : way.offer.needs) resolve(need, user);
+    for (const auto& deeper : way.offer.needs) resolve(deeper, user);
     return;
   }
   auto& bracket = brackets_[open_bracket(way)];
   bracket.users.insert(user);
   drafts_[user].after.insert(bracket.acquire);
-  drafts_[bracket.release].after.insert(user);
+  const auto& ended = drafts_[bracket.release].step.ends;
+  if (std::ranges::find(ended, need) != ended.end()) drafts_[bracket.release].after.insert(user);
 }
 
 std::size_t Linker::open_bracket(const Way& way) {

@@ -68,7 +68,7 @@ class Linker {
   void bracket_for(const Fact& need, std::size_t user);
   [[nodiscard]] std::vector<std::string> reasons_against(const Fact& need, std::set<Fact> asked);
   [[nodiscard]] std::string reason_against(const Fact& need);
-  void use(const Way& way, std::size_t user);
+  void use(const Way& way, const Fact& need, std::size_t user);
   std::size_t open_bracket(const Way& way);
   [[nodiscard]] std::optional<Way> best_way(const Fact& need, std::set<Fact> asked);
   [[nodiscard]] std::optional<Cost> cost(const Offer& offer, const std::set<Fact>& asked);

@@ -32,6 +32,8 @@ class Rollback {
 
   void undo(Index i) {
     if (auto why = reason_to_keep(i); !why.empty()) return keep(i, std::move(why));
+    if (auto why = too_disruptive(steps_[i]); !why.empty() && !is_as_before(steps_[i]))
+      return keep(i, std::move(why));
     if (auto undone = bring_back(steps_[i]); !undone) {
       report_.retryable |= undone.error().retryable();
       return keep(i, undone.error().sentence());
@@ -48,10 +50,20 @@ class Rollback {
       if (const auto user = held_lanes_.find(lane); user != held_lanes_.end())
         return fmt::format("'{}' came after it and holds", steps_[user->second].title);
     if (!step.undo) return "nothing can undo it";
-    if (step.undo->disruption > run_.journal.header().allowed)
-      return fmt::format("undoing it needs disruption {}, the plan showed at most {}",
-                         to_string(step.undo->disruption), to_string(run_.journal.header().allowed));
     return {};
+  }
+
+  /// Empty: it is not.
+  [[nodiscard]] std::string too_disruptive(const StepRecord& step) const {
+    if (step.undo->disruption <= run_.journal.header().allowed) return {};
+    return fmt::format("undoing it needs disruption {}, the plan showed at most {}",
+                       to_string(step.undo->disruption), to_string(run_.journal.header().allowed));
+  }
+
+  /// A step that failed may have changed nothing, and what it disturbs may have ended by itself.
+  [[nodiscard]] bool is_as_before(const StepRecord& step) const {
+    const auto kind = run_.kind_of(step.undo->action);
+    return kind && (*kind)->satisfied(step.undo->action, run_.host.view).value_or(false);
   }
 
   Result<void> bring_back(const StepRecord& step) {

@@ -14,6 +14,9 @@ struct UnitState {
   std::string sub_state;        ///< running, exited, dead …
   std::string unit_file_state;  ///< enabled, disabled, static, masked, generated …; empty if there is no file
   bool operator==(const UnitState&) const = default;
+
+  /// Down and staying down: not while it is on its way up or down, as a service is that systemd restarts.
+  [[nodiscard]] bool is_inactive() const { return active_state == "inactive" || active_state == "failed"; }
 };
 
 /// systemd's units. unavailable: there is no systemd or no system bus; that is unknown, not absent.

@@ -1,6 +1,7 @@
 #include "inventory/holders.hpp"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 
@@ -70,6 +71,9 @@ std::string remark_on(const std::string& cgroup) {
 /// Also of its processes for single guests; the kernel keeps 15 characters of a name.
 constexpr std::string_view vgpu_manager = "nvidia-vgpu-mgr";
 
+/// Sources: nvidia-persistenced(1); NVIDIA DCGM, User Guide, "Getting Started" (nvidia-dcgm.service).
+constexpr std::array gpu_openers{"nvidia-persistenced.service", "nvidia-dcgm.service"};
+
 bool is_emulator(const std::string& program) {
   return program.starts_with("qemu") || program == "kvm";
 }
@@ -93,6 +97,9 @@ class UsageReader {
       for (const auto& process : *processes) add_process(process);
     else
       usage_.unknown_ = processes.error();
+    for (const auto* unit : gpu_openers)
+      if (auto state = host_.units.state(unit); state && state->load_state == "loaded")
+        usage_.openers_.push_back({unit, *std::move(state)});
     return std::move(usage_);
   }
 

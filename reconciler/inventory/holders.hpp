@@ -30,6 +30,13 @@ struct Holder {
 /// "VM train-01 (pid 4711)", for messages.
 [[nodiscard]] std::string sentence_of(const Holder& holder);
 
+/// A service that opens every GPU of NVIDIA's driver when it starts, or as soon as the driver has one more,
+/// and keeps it open.
+struct GpuOpener {
+  std::string unit;
+  UnitState state;
+};
+
 /// Who uses which device. Processes and domains are read once in a look, and domains only of qemu:///system.
 class Usage {
  public:
@@ -43,6 +50,8 @@ class Usage {
   [[nodiscard]] const std::optional<Error>& unknown() const { return unknown_; }
   /// Units that hold some GPU.
   [[nodiscard]] std::vector<std::string> units() const;
+  /// The services of this host that will hold whatever GPU there is.
+  [[nodiscard]] const std::vector<GpuOpener>& openers() const { return openers_; }
 
  private:
   friend class UsageReader;
@@ -55,6 +64,7 @@ class Usage {
   [[nodiscard]] std::vector<Holder> having(Asked asked) const;
 
   std::vector<Use> uses_;
+  std::vector<GpuOpener> openers_;
   std::optional<Error> unknown_;
 };
 

@@ -188,6 +188,23 @@ TEST(Planner, AHolderIsStartedAgainAlsoAfterAFailure) {
   EXPECT_TRUE(bench.world->has({"unit/dcgm", "active"}));
 }
 
+TEST(Planner, WhatIsWantedOfEachOtherIsExchangedWhileBothAreDown) {
+  ToyBench bench;
+  bench.desired.policy.disruption = Disruption::stop_guests;
+  bench.kind("x").steps =
+      until_there({toy("take a", {{"vm/b", "without a"}, {"vm/a", "down"}}, {"x/1", "up"}),
+                   toy("take b", {{"vm/a", "without b"}, {"vm/b", "down"}}, {"x/2", "up"})});
+  bench.kind("vm").offers = [](const Fact& fact) -> std::vector<Offer> {
+    const auto name = fact.subject.substr(3);
+    return {{.needs = {},
+             .acquire = Step{.title = "stop " + name, .provides = {{fact.subject, "down"}, fact}},
+             .release = Step{.title = "start " + name, .ends = {{fact.subject, "down"}}}}};
+  };
+  const auto plan = bench.plan();
+  EXPECT_TRUE(plan.applyable());
+  EXPECT_THAT(titles(plan), ElementsAre("stop a", "stop b", "take a", "take b", "start a", "start b"));
+}
+
 TEST(Planner, TakesTheMildestOfSeveralWays) {
   ToyBench bench;
   bench.desired.policy.disruption = Disruption::reboot;

@@ -70,6 +70,16 @@ TEST(Rollback, DisturbsNobodyWhomThePlanDidNotDisturb) {
   EXPECT_THAT(report->errors, Contains(HasSubstr("undoing it needs disruption stop-guests")));
 }
 
+TEST(Rollback, WhatIsAsBeforeIsUndoneWhateverUndoingItWouldDisturb) {
+  ToyBench bench;
+  bench.kind("x").steps = until_there({toy(fails, {}, {"x/3", "up"})});
+  bench.world->failing[fails] = {ErrorKind::io, "no"};
+  bench.world->undo_disruption = Disruption::stop_guests;
+  const auto report = bench.run();
+  EXPECT_FALSE(report->changed);
+  EXPECT_THAT(report->held, IsEmpty());
+}
+
 TEST(Rollback, AChangeByAnotherHandStopsTheRun) {
   ToyBench bench;
   three_in_a_row(bench);

@@ -381,9 +381,15 @@ TEST(Functions, AreOnlyForgottenWhereTheyCannotBeGivenBack) {
   left_as_they_are([](Server& server) { server.host.files.erase(tool); }, "sriov-manage");
   left_as_they_are([](Server& server) { server.host.links[pci_devices + left + "/driver"] = "../vfio-pci"; },
                    "driver does not have the GPU");
-  left_as_they_are(
-      [](Server& server) { server.host.device_holders = {{9, "qemu-system-x86", "/", {"/dev/vfio/20"}}}; },
-      "in use by qemu-system-x86");
+}
+
+TEST(Functions, GivenBackNeedTheGpuIdle) {
+  Server server;
+  server.apply(on);
+  server.host.device_holders = {{9, "qemu-system-x86", "/", {"/dev/vfio/20"}}};
+  const auto seen = server.proposal({});
+  ASSERT_EQ(seen.steps.size(), 1U);
+  EXPECT_THAT(seen.steps[0].needs, Contains(gpu_facts::idle(left_address)));
 }
 
 TEST(Functions, GivenBackWithTheirVgpusWaitForThem) {

@@ -413,11 +413,17 @@ TEST(Passthrough, IsOnlyForgottenWhereItCannotBeGivenBack) {
                       [](const auto& file) { return file.first.starts_with(pci_devices + left); });
       },
       "not there any more");
-  left_as_it_is(
-      [](Desk& desk) { desk.host.device_holders = {{9, "qemu-system-x86", "/", {"/dev/vfio/10"}}}; },
-      "in use by qemu-system-x86");
   left_as_it_is([](Desk& desk) { put_virtual_functions(desk.host, left, {"0000:41:00.4"}, 20); },
                 "virtual functions that gpuhost did not enable");
+}
+
+TEST(Passthrough, GivenBackNeedsTheGpuIdle) {
+  Desk desk;
+  desk.apply(passthrough);
+  desk.host.device_holders = {{9, "qemu-system-x86", "/", {"/dev/vfio/10"}}};
+  const auto seen = desk.proposal({});
+  ASSERT_EQ(seen.steps.size(), 1U);
+  EXPECT_THAT(seen.steps[0].needs, Contains(gpu_facts::idle(left_address)));
 }
 
 TEST(Passthrough, StaysOwnedWhileItCannotBeToldWhoUsesIt) {

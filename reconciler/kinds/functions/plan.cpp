@@ -6,6 +6,7 @@
 #include "catalog/boards.hpp"
 #include "kinds/functions/kind.hpp"
 #include "kinds/gpu_facts.hpp"
+#include "kinds/gpu_idle.hpp"
 #include "kinds/gpu_ownership.hpp"
 
 namespace gpuhost {
@@ -25,7 +26,10 @@ Step switch_step(const Gpu& gpu, bool enable, const FunctionsState& state) {
   step.actions = {enable ? (gpu.functions.empty() ? "create" : "update") : "delete"};
   step.before = state.word_of(gpu);
   step.after = word(enable);
-  step.needs = {gpu_facts::idle(gpu.address)};
+  if (enable)
+    need_idle_once_bound(gpu, *state.usage, step);
+  else
+    need_idle(gpu, *state.usage, step);
   if (!gpu.functions.empty()) {
     step.needs.push_back(gpu_facts::without_vgpus(gpu.address));
     step.disruption = Disruption::remove_idle;
@@ -35,7 +39,7 @@ Step switch_step(const Gpu& gpu, bool enable, const FunctionsState& state) {
     step.provides = {gpu_facts::functions_enabled(gpu.address)};
     step.ends = {gpu_facts::functions_disabled(gpu.address)};
   } else {
-    step.needs_now = {gpu_facts::bound(gpu.address, gpu_facts::nvidia_driver)};
+    step.needs_now.push_back(gpu_facts::bound(gpu.address, gpu_facts::nvidia_driver));
     step.provides = {gpu_facts::functions_disabled(gpu.address)};
     step.ends = {gpu_facts::functions_enabled(gpu.address)};
   }
@@ -144,8 +148,6 @@ std::string former_word(const Ownership::Object& owned, const Gpu& gpu) {
 /// Why the functions cannot be switched back; empty: they can.
 std::string obstacle_to_give_back(const Gpu& gpu, bool enable, const FunctionsState& state,
                                   const PlanInput& input) {
-  if (const auto holders = state.usage->of(gpu); !holders.empty())
-    return fmt::format("the GPU is in use by {}", holders.front().name);
   if (const auto reasons = obstacles(gpu, enable, state); !reasons.empty()) return reasons.front();
   for (const auto& vgpu : gpu.mediated_devices)
     if (!input.owned.find(input.document, fmt::format("vgpu[{}]", vgpu.uuid.to_string())))

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "kinds/gpu_facts.hpp"
+#include "kinds/gpu_idle.hpp"
 #include "kinds/gpu_ownership.hpp"
 #include "kinds/passthrough/kind.hpp"
 #include "kinds/passthrough/steps.hpp"
@@ -14,12 +15,9 @@ namespace gpuhost {
 namespace {
 
 /// Why a GPU cannot go back to what it was; empty: it can.
-std::string obstacle(const Gpu* gpu, const std::vector<Binding>& goals, const FormerDrivers& former,
-                     const PlanInput& input) {
+std::string obstacle(const Gpu* gpu, const std::vector<Binding>& goals, const PlanInput& input) {
   if (gpu == nullptr) return "it is not there any more";
   if (goals.empty()) return "it is another GPU than the one that gpuhost changed";
-  if (const auto holders = former.usage.of(*gpu); !holders.empty())
-    return fmt::format("it is in use by {}", holders.front().name);
   // What another kind gives back first does not count.
   if (!gpu->functions.empty() && !input.owned.find(input.document, gpu_object(*gpu, "functions")))
     return "it has virtual functions that gpuhost did not enable";
@@ -39,7 +37,8 @@ std::vector<Binding> present_bindings(const Gpu& gpu, const std::vector<Binding>
   return now;
 }
 
-Step give_back_step(const std::string& object, const Gpu& gpu, const std::vector<Binding>& goals) {
+Step give_back_step(const std::string& object, const Gpu& gpu, const Usage& usage,
+                    const std::vector<Binding>& goals) {
   const auto own = std::ranges::find(goals, gpu.address, &Binding::address);
   const std::string driver = own == goals.end() ? gpu.driver : own->driver;
   const auto now = present_bindings(gpu, goals);
@@ -54,7 +53,7 @@ Step give_back_step(const std::string& object, const Gpu& gpu, const std::vector
     step.affects = {};
     return step;
   }
-  step.needs = {gpu_facts::idle(gpu.address)};
+  need_idle(gpu, usage, step);
   if (!gpu.functions.empty()) step.needs.push_back(gpu_facts::functions_disabled(gpu.address));
   if (!gpu.mediated_devices.empty()) step.needs.push_back(gpu_facts::without_vgpus(gpu.address));
   return step;
@@ -83,7 +82,7 @@ void give_back_drivers(const FormerDrivers& former, const PlanInput& input, Prop
     }
     const auto goals =
         gpu == nullptr ? std::vector<Binding>{} : recorded_bindings(owned, *gpu, former.drivers);
-    const auto why = obstacle(gpu, goals, former, input);
+    const auto why = obstacle(gpu, goals, input);
     if (gpu == nullptr || !why.empty()) {
       proposal.notes.push_back(
           {Note::Severity::warning, object,
@@ -91,7 +90,7 @@ void give_back_drivers(const FormerDrivers& former, const PlanInput& input, Prop
       proposal.steps.push_back(forget_step(Passthrough::kind_name, object, owned.applied));
       continue;
     }
-    auto step = give_back_step(object, *gpu, goals);
+    auto step = give_back_step(object, *gpu, former.usage, goals);
     if (step.disruption > input.policy.disruption) {
       proposal.notes.push_back(
           {Note::Severity::warning, object,

@@ -5,6 +5,7 @@
 
 #include "base/text.hpp"
 #include "kinds/gpu_facts.hpp"
+#include "kinds/gpu_idle.hpp"
 #include "kinds/gpu_ownership.hpp"
 #include "kinds/passthrough/give_back.hpp"
 #include "kinds/passthrough/kind.hpp"
@@ -162,9 +163,9 @@ std::vector<const Gpu*> touched_by(const Wish& wish, const Inventory& inventory)
   return gpus;
 }
 
-void add_needs(const Wish& wish, const Inventory& inventory, Step& step) {
+void add_needs(const Wish& wish, const Inventory& inventory, const Usage& usage, Step& step) {
   for (const auto* gpu : touched_by(wish, inventory)) {
-    step.needs.push_back(gpu_facts::idle(gpu->address));
+    need_idle(*gpu, usage, step);
     if (!gpu->functions.empty()) step.needs.push_back(gpu_facts::functions_disabled(gpu->address));
     if (!gpu->mediated_devices.empty()) step.needs.push_back(gpu_facts::without_vgpus(gpu->address));
     if (gpu == &wish.gpu()) continue;
@@ -185,7 +186,7 @@ Step step_for(const Wish& wish, const PassthroughState& state, const Inventory& 
                    ? fmt::format("bind GPU {} to {}", address, wish.driver)
                    : fmt::format("bind GPU {} ({}) to {}", wish.selected.label, address, wish.driver);
   step.progress = fmt::format("binding GPU {} to {}", wish.selected.label, wish.driver);
-  add_needs(wish, inventory, step);
+  add_needs(wish, inventory, *state.usage, step);
   step.blocked_by = wish.gives_away() ? obstacles_to_passthrough(wish, state) : obstacles_to_nvidia(wish);
   add_sound_users(wish, state, step.blocked_by);
   if (wish.gives_away() && !gpu.iommu_group) step.after_unknown = Json::array({"iommu_group"});

@@ -22,7 +22,7 @@ Result<bool> Units::satisfied(const StepAction& action, const HostView& host) co
   const auto unit = host.units.state(unit_of(action));
   if (!unit) return std::unexpected(unit.error());
   if (action.verb == "start") return is_active(*unit);
-  if (action.verb == "stop") return is_inactive(*unit);
+  if (action.verb == "stop") return unit->is_inactive();
   if (action.verb == "enable") return is_enabled(*unit);
   return !is_enabled(*unit);
 }
@@ -33,7 +33,7 @@ Result<std::optional<Undo>> Units::undo_of(const StepAction& action, const HostV
   const auto unit = host.units.state(unit_of(action));
   if (!unit) return std::unexpected(unit.error());
   if (action.verb == "start" || action.verb == "stop") {
-    if (!is_active(*unit) && !is_inactive(*unit)) return std::nullopt;  // on its way up or down
+    if (!is_active(*unit) && !unit->is_inactive()) return std::nullopt;  // on its way up or down
     back.action.verb = is_active(*unit) ? "start" : "stop";
   } else {
     back.action.verb = is_enabled(*unit) ? "enable" : "disable";

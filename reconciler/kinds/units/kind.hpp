@@ -17,8 +17,6 @@ struct UnitsState {
 
 /// In systemd's words, as `units` of the document has them.
 [[nodiscard]] bool is_active(const UnitState& unit);
-/// Down and staying down: not while it is on its way up or down, as a service is that systemd restarts.
-[[nodiscard]] bool is_inactive(const UnitState& unit);
 [[nodiscard]] bool is_enabled(const UnitState& unit);
 
 class Units final : public KindOver<UnitsState> {

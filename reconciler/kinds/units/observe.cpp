@@ -15,8 +15,11 @@ constexpr std::string_view subject_prefix = "unit/";
 
 /// What runs guests and drives GPUs on such a host; they may hold what other kinds must change.
 constexpr std::array gpu_host_units{
-    "libvirtd.service",        "virtqemud.service",           "nvidia-vgpud.service",
-    "nvidia-vgpu-mgr.service", "nvidia-persistenced.service", "nvidia-fabricmanager.service",
+    "libvirtd.service",
+    "virtqemud.service",
+    "nvidia-vgpud.service",
+    "nvidia-vgpu-mgr.service",
+    "nvidia-fabricmanager.service",
 };
 
 /// "libvirtd.service" from "units[libvirtd.service].state".
@@ -41,10 +44,6 @@ bool is_active(const UnitState& unit) {
   return unit.active_state == "active" || unit.active_state == "reloading";
 }
 
-bool is_inactive(const UnitState& unit) {
-  return unit.active_state == "inactive" || unit.active_state == "failed";
-}
-
 bool is_enabled(const UnitState& unit) {
   return unit.unit_file_state == "enabled";
 }
@@ -57,8 +56,11 @@ UnitsState Units::look(const HostView& host) const {
   if (const auto owned = Ownership::load(host.files))
     for (const auto& address : owned->addresses())
       if (auto unit = unit_at(address); !unit.empty()) wanted.insert(std::move(unit));
-  for (auto& holder : usage_of(host)->units()) wanted.insert(std::move(holder));
-  for (const auto& name : wanted) state.units.emplace(name, host.units.state(name));
+  const auto usage = usage_of(host);
+  for (auto& holder : usage->units()) wanted.insert(std::move(holder));
+  for (const auto& opener : usage->openers()) state.units.emplace(opener.unit, opener.state);
+  for (const auto& name : wanted)
+    if (!state.units.contains(name)) state.units.emplace(name, host.units.state(name));
   for (const auto* name : gpu_host_units)
     if (auto unit = host.units.state(name); is_there(unit)) state.units.emplace(name, std::move(unit));
   return state;
@@ -81,7 +83,7 @@ std::optional<Truth> Units::holds_in(const Fact& fact, const UnitsState& state) 
   const auto found = state.units.find(fact.subject.substr(subject_prefix.size()));
   if (found == state.units.end()) return Truth::unknown("the unit was not looked at");
   if (!found->second) return Truth::unknown(found->second.error().message);
-  return Truth::of(fact.state == "active" ? is_active(*found->second) : is_inactive(*found->second));
+  return Truth::of(fact.state == "active" ? is_active(*found->second) : (*found->second).is_inactive());
 }
 
 std::string Units::advice(const Fact& fact) const {
@@ -94,7 +96,7 @@ std::vector<Offer> Units::offer_from(const Fact& fact, const UnitsState& state, 
   if (!fact.subject.starts_with(subject_prefix) || fact.state != "inactive") return {};
   const auto name = fact.subject.substr(subject_prefix.size());
   const auto found = state.units.find(name);
-  if (found == state.units.end() || !found->second || is_inactive(*found->second)) return {};
+  if (found == state.units.end() || !found->second || (*found->second).is_inactive()) return {};
   return {Offer{.needs = {}, .acquire = unit_step("stop", name), .release = unit_step("start", name)}};
 }
 

@@ -20,7 +20,7 @@ struct Field {
   }
   /// A unit on its way up or down counts as up: it is not down yet.
   [[nodiscard]] bool value(const UnitState& seen) const {
-    return runtime ? !is_inactive(seen) : is_enabled(seen);
+    return runtime ? !seen.is_inactive() : is_enabled(seen);
   }
   [[nodiscard]] bool holds(bool wanted, const UnitState& seen) const {
     return runtime && wanted ? is_active(seen) : value(seen) == wanted;
@@ -84,7 +84,7 @@ void compare(const Field& field, bool wanted, const UnitsState& state, Proposal&
     const bool now = field.value(*seen);
     finding.observed = field.json(now);
     if (field.runtime && seen->active_state == "failed") finding.reason = "the unit has failed";
-    if (field.runtime && !is_active(*seen) && !is_inactive(*seen)) {
+    if (field.runtime && !is_active(*seen) && !seen->is_inactive()) {
       finding.observed = seen->active_state;
       finding.reason = "the unit is " + seen->active_state;
     }

@@ -79,9 +79,13 @@ class VmBinding final : public KindOver<VmBindingState> {
   [[nodiscard]] std::vector<HostDevice> final_devices(const Guest& guest,
                                                       const vm_binding::DeviceTable& table,
                                                       const PlanInput& input) const;
+  /// The step takes the devices for the guest: no other guest that runs then has them, and this one has them
+  /// from there on.
+  void take(const std::set<vm_binding::Device>& devices, const Guest& guest, const VmBindingState& state,
+            const vm_binding::DeviceTable& table, const PlanInput& input, Step& step) const;
   /// The step that starts the guest, with all that its final definition needs.
-  [[nodiscard]] Step start_of(const Guest& guest, const vm_binding::DeviceTable& table,
-                              const PlanInput& input) const;
+  [[nodiscard]] Step start_of(const Guest& guest, const VmBindingState& state,
+                              const vm_binding::DeviceTable& table, const PlanInput& input) const;
 
   std::vector<VmSpec> vms_;
   std::vector<NamedDevices> devices_;
@@ -93,6 +97,8 @@ namespace vm_binding {
 [[nodiscard]] std::string address(std::string_view vm, std::string_view field);
 /// "running" or "stopped".
 [[nodiscard]] std::string_view running_word(bool running);
+/// The running guest does not have the device.
+[[nodiscard]] Fact without(const Guest& guest, const Device& device);
 
 /// How the definition is changed; nothing in it: it stays as it is.
 struct Redefinition {

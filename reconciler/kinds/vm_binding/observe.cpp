@@ -35,6 +35,11 @@ std::optional<Device> device_without(std::string_view state) {
   return vm_binding::parse_device(state.substr(state.find('/') + 1));
 }
 
+/// What is true of a guest once it is off.
+bool is_about_running(const GuestFact& fact) {
+  return fact.state == "stopped" || device_without(fact.state).has_value();
+}
+
 Guest read_guest(const std::string& connection, const Domain& domain) {
   auto definition = read_domain_xml(domain.definition.empty() ? domain.live : domain.definition);
   auto live = domain.running ? read_domain_xml(domain.live) : definition;
@@ -172,18 +177,17 @@ std::vector<Offer> VmBinding::offer_from(const Fact& fact, const VmBindingState&
                                          const PlanInput& input) const {
   const auto asked = guest_fact(fact);
   if (!asked) return {};
-  if (device_without(asked->state)) return {Offer{.needs = {gpu_facts::stopped(asked->name)}}};
   const auto* guest = state.find(connection_of(asked->name), asked->name);
-  if (asked->state != "stopped" || guest == nullptr || !guest->domain.running || !guest->may_be_stopped())
+  if (!is_about_running(*asked) || guest == nullptr || !guest->domain.running || !guest->may_be_stopped())
     return {};
   return {Offer{.needs = {},
                 .acquire = vm_binding::stop_step(*guest, input.policy),
-                .release = start_of(*guest, table(state, input.owned), input)}};
+                .release = start_of(*guest, state, table(state, input.owned), input)}};
 }
 
 std::string VmBinding::obstacle_in(const Fact& fact, const VmBindingState& state) const {
   const auto asked = guest_fact(fact);
-  if (!asked || asked->state != "stopped") return {};
+  if (!asked || !is_about_running(*asked)) return {};
   const auto* guest = state.find(connection_of(asked->name), asked->name);
   return guest == nullptr ? std::string{} : guest->why_not_stopped();
 }
@@ -213,13 +217,35 @@ std::vector<HostDevice> VmBinding::final_devices(const Guest& guest, const vm_bi
   return devices;
 }
 
-Step VmBinding::start_of(const Guest& guest, const vm_binding::DeviceTable& table,
-                         const PlanInput& input) const {
+void VmBinding::take(const std::set<Device>& devices, const Guest& guest, const VmBindingState& state,
+                     const vm_binding::DeviceTable& table, const PlanInput& input, Step& step) const {
+  for (const auto& device : devices) step.ends.push_back(vm_binding::without(guest, device));
+  const auto will_run = [&](const Guest& other) {
+    const auto* spec = spec_of(other.domain.name);
+    return other.domain.running || (spec && spec->state && **spec->state == VmSpec::State::running);
+  };
+  for (const auto& [connection, there] : state.guests)
+    for (const auto& [name, other] : there) {
+      if (&other == &guest || !will_run(other)) continue;
+      std::set<Device> others;
+      for (const auto& device : final_devices(other, table, input)) others.insert(device.device);
+      for (const auto& device : devices)
+        if (others.contains(device) || !other.live || vm_binding::find_device(*other.live, device) != nullptr)
+          step.needs.push_back(vm_binding::without(other, device));
+    }
+}
+
+Step VmBinding::start_of(const Guest& guest, const VmBindingState& state,
+                         const vm_binding::DeviceTable& table, const PlanInput& input) const {
   auto step = vm_binding::start_step(guest);
   std::set<Fact> facts{gpu_facts::defined(guest.domain.name)};
-  for (const auto& device : final_devices(guest, table, input))
+  std::set<Device> taken;
+  for (const auto& device : final_devices(guest, table, input)) {
+    if (table.is_nvidias(device.device)) taken.insert(device.device);
     if (auto fact = table.needed_by(device.device, device.managed)) facts.insert(*std::move(fact));
+  }
   step.needs.assign(facts.begin(), facts.end());
+  take(taken, guest, state, table, input, step);
   return step;
 }
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <functional>
 
 #include <fmt/format.h>
 
@@ -37,9 +38,15 @@ Json elements_of(const DomainXml& xml, const Devices& devices) {
 /// One domain, held against what the document says of it.
 class Comparison {
  public:
+  /// `take`: what a step needs that takes the device for the guest.
   Comparison(const VmSpec& spec, const Guest& guest, const DeviceTable& table, const Policy& policy,
-             Proposal& proposal)
-      : spec_(spec), guest_(guest), table_(table), policy_(policy), proposal_(proposal) {}
+             std::function<void(const Device&, Step&)> take, Proposal& proposal)
+      : spec_(spec),
+        guest_(guest),
+        table_(table),
+        policy_(policy),
+        take_(std::move(take)),
+        proposal_(proposal) {}
 
   void compare_devices(const Devices& wanted) {
     const auto& definition = *guest_.definition;
@@ -151,6 +158,7 @@ class Comparison {
     for (const auto& device : difference(wanted, plugged)) {
       auto step = vm_binding::attach_step(guest_, device);
       if (auto fact = table_.needed_by(device, false)) step.needs.push_back(*std::move(fact));
+      take_(device, step);
       proposal_.steps.push_back(std::move(step));
     }
   }
@@ -165,6 +173,7 @@ class Comparison {
   const Guest& guest_;
   const DeviceTable& table_;
   const Policy& policy_;
+  std::function<void(const Device&, Step&)> take_;
   Proposal& proposal_;
 };
 
@@ -252,10 +261,13 @@ void VmBinding::compare(const VmSpec& spec, const VmBindingState& state, const D
     }
     wanted = std::move(asked.devices);
   }
-  Comparison comparison(spec, *guest, table, input.policy, proposal);
+  const auto take_device = [&](const Device& device, Step& step) {
+    take({device}, *guest, state, table, input, step);
+  };
+  Comparison comparison(spec, *guest, table, input.policy, take_device, proposal);
   if (names_devices && knows_gpus) comparison.compare_devices(wanted);
   comparison.compare_autostart();
-  comparison.compare_state(start_of(*guest, table, input));
+  comparison.compare_state(start_of(*guest, state, table, input));
 }
 
 void VmBinding::give_back(const std::string& object, const Ownership::Object& recorded,
@@ -271,8 +283,8 @@ void VmBinding::give_back(const std::string& object, const Ownership::Object& re
     proposal.steps.push_back(forget_step(kind_name, object, recorded.applied));
     return;
   }
-  auto step =
-      vm_binding::step_back(*field, *guest, table, recorded, input.policy, start_of(*guest, table, input));
+  auto step = vm_binding::step_back(*field, *guest, table, recorded, input.policy,
+                                    start_of(*guest, state, table, input));
   if (step.disruption > input.policy.disruption)
     return leave_for_now(object,
                          fmt::format("{} needs disruption {}", step.title, to_string(step.disruption)),

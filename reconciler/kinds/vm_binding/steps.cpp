@@ -23,10 +23,6 @@ Step step_on(const Guest& guest, std::string verb, std::string at, std::string t
   return step;
 }
 
-Fact without(const Guest& guest, const Device& device) {
-  return std::visit([&](const auto& one) { return gpu_facts::without(guest.domain.name, one); }, device);
-}
-
 std::string field_of(const Device& device) {
   return fmt::format("devices[{}]", to_string(device));
 }
@@ -43,6 +39,10 @@ std::string address(std::string_view vm, std::string_view field) {
 
 std::string_view running_word(bool running) {
   return running ? "running" : "stopped";
+}
+
+Fact without(const Guest& guest, const Device& device) {
+  return std::visit([&](const auto& one) { return gpu_facts::without(guest.domain.name, one); }, device);
 }
 
 Step define_step(const Guest& guest, const Redefinition& change, const std::set<Device>& before,
@@ -84,6 +84,9 @@ Step stop_step(const Guest& guest, const Policy& policy) {
   step.action.arguments["then"] =
       policy.guest_stop_then == Policy::AfterTimeout::destroy ? "destroy" : "refuse";
   step.provides = {gpu_facts::stopped(name)};
+  if (guest.live)
+    for (const auto& device : guest.live->host_devices)
+      step.provides.push_back(without(guest, device.device));
   if (policy.guest_stop_method == Policy::StopMethod::managed_save && guest.live &&
       !guest.live->host_devices.empty())
     step.blocked_by.push_back(
@@ -117,7 +120,6 @@ Step attach_step(const Guest& guest, const Device& device) {
   step.after = to_string(device);
   step.action.arguments["device"] = to_string(device);
   step.action.arguments["element"] = element_of(device);
-  step.ends = {without(guest, device)};
   return step;
 }
 
