@@ -10,6 +10,8 @@
 namespace gpuhost {
 
 [[nodiscard]] std::string_view trim(std::string_view text);
+/// Of ASCII letters; no locale has a say.
+[[nodiscard]] std::string lower_case(std::string_view text);
 /// Splits at every `separator`; keeps empty parts.
 [[nodiscard]] std::vector<std::string_view> split(std::string_view text, char separator);
 /// The parts between runs of blanks, tabs and line ends.

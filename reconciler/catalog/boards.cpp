@@ -16,12 +16,8 @@ std::span<const VgpuType> all_types() {
   return types;
 }
 
-char lower(char letter) {
-  return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter + 32) : letter;
-}
-
 bool equal_in_either_case(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, {}, lower, lower);
+  return lower_case(a) == lower_case(b);
 }
 
 std::string_view last_word(std::string_view text) {
@@ -56,11 +52,7 @@ std::vector<const Board*> boards_named(std::string_view model) {
 }
 
 std::span<const VgpuType> types_of(const Board& board) {
-  const auto types = all_types();
-  const auto first = std::ranges::find(types, board.name, &VgpuType::board);
-  const auto last =
-      std::find_if(first, types.end(), [&](const auto& type) { return type.board != board.name; });
-  return {first, last};
+  return run_of(all_types(), board.name, &VgpuType::board);
 }
 
 bool same_type(std::string_view a, std::string_view b) {

@@ -8,12 +8,24 @@
 #include <span>
 #include <system_error>
 #include <tuple>
+#include <utility>
 
 #include <fmt/format.h>
+
+#include "base/text.hpp"
 
 namespace gpuhost::catalog {
 
 namespace {
+
+/// The whole text must be the number.
+template <class Number>
+std::optional<Number> parse_number(std::string_view text, int base) {
+  Number number{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, base);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
 
 /// The fields of one row, in the order of `columns`. Remembers the first field that it could not read.
 class Row {
@@ -35,9 +47,8 @@ class Row {
   [[nodiscard]] std::optional<Number> optional_number(int base = 10) {
     const auto field = optional_text();
     if (field.empty()) return std::nullopt;
-    Number number{};
-    const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), number, base);
-    require(error == std::errc() && end == field.data() + field.size());
+    const auto number = parse_number<Number>(field, base);
+    require(number.has_value());
     return number;
   }
 
@@ -52,6 +63,27 @@ class Row {
     const auto field = text();
     require(field.size() == 1 && letters.contains(field[0]));
     return field.empty() ? '\0' : field[0];
+  }
+
+  /// Separated by commas.
+  [[nodiscard]] std::vector<unsigned> optional_numbers() {
+    std::vector<unsigned> numbers;
+    const auto field = optional_text();
+    if (field.empty()) return numbers;
+    for (const auto part : split(field, ',')) {
+      const auto number = parse_number<unsigned>(part, 10);
+      require(number.has_value());
+      numbers.push_back(number.value_or(0));
+    }
+    return numbers;
+  }
+
+  template <class Value, std::size_t Words>
+  [[nodiscard]] Value one_of(const std::array<std::pair<std::string_view, Value>, Words>& words) {
+    const auto field = next();
+    const auto found = std::ranges::find(words, field, &std::pair<std::string_view, Value>::first);
+    require(found != words.end());
+    return found == words.end() ? Value{} : found->second;
   }
 
   [[nodiscard]] bool yes_or_no() {
@@ -125,6 +157,18 @@ constexpr auto board_columns = std::to_array<std::string_view>(
 constexpr auto type_columns =
     std::to_array<std::string_view>({"board", "name", "series", "framebuffer", "max", "max_mixed", "id",
                                      "heads", "resolution", "gpu_instance", "sources"});
+constexpr auto mig_gpu_columns = std::to_array<std::string_view>(
+    {"family", "device", "compute_slices", "memory_slices", "keeps_mode", "sources"});
+constexpr auto mig_profile_columns = std::to_array<std::string_view>(
+    {"family", "name", "also", "id", "slices", "max", "starts", "size", "memory", "multiprocessors", "driver",
+     "id_seen", "starts_seen", "sources"});
+
+constexpr auto evidence_words =
+    std::to_array<std::pair<std::string_view, Evidence>>({{"captured", Evidence::captured},
+                                                          {"documented", Evidence::documented},
+                                                          {"test-data", Evidence::test_data},
+                                                          {"analogy", Evidence::analogy},
+                                                          {"-", Evidence::none}});
 
 Board read_board(Row& row) {
   // Members are initialised in the order in which they are written.
@@ -155,6 +199,34 @@ VgpuType read_type(Row& row) {
   return type;
 }
 
+MigGpu read_mig_gpu(Row& row) {
+  const MigGpu gpu{.family = row.text(),
+                   .device_id = row.optional_number<std::uint16_t>(16),
+                   .compute_slices = row.number<unsigned>(),
+                   .memory_slices = row.optional_number<unsigned>(),
+                   .keeps_mode = row.yes_or_no()};
+  std::ignore = row.text();
+  return gpu;
+}
+
+MigProfile read_mig_profile(Row& row) {
+  MigProfile profile{.family = row.text(),
+                     .name = row.text(),
+                     .also = row.optional_text(),
+                     .id = row.optional_number<unsigned>(),
+                     .slices = row.number<unsigned>(),
+                     .max = row.number<unsigned>(),
+                     .starts = row.optional_numbers(),
+                     .size = row.optional_number<unsigned>(),
+                     .memory_mb = row.optional_number<unsigned>(),
+                     .multiprocessors = row.optional_number<unsigned>(),
+                     .driver = row.optional_text(),
+                     .id_evidence = row.one_of(evidence_words),
+                     .placement_evidence = row.one_of(evidence_words)};
+  std::ignore = row.text();
+  return profile;
+}
+
 }  // namespace
 
 Result<std::vector<Board>> parse_boards(std::string_view table) {
@@ -163,6 +235,14 @@ Result<std::vector<Board>> parse_boards(std::string_view table) {
 
 Result<std::vector<VgpuType>> parse_vgpu_types(std::string_view table) {
   return parse<VgpuType>(table, type_columns, read_type);
+}
+
+Result<std::vector<MigGpu>> parse_mig_gpus(std::string_view table) {
+  return parse<MigGpu>(table, mig_gpu_columns, read_mig_gpu);
+}
+
+Result<std::vector<MigProfile>> parse_mig_profiles(std::string_view table) {
+  return parse<MigProfile>(table, mig_profile_columns, read_mig_profile);
 }
 
 }  // namespace gpuhost::catalog

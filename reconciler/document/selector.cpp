@@ -20,13 +20,6 @@ constexpr unsigned most_gpus = 64;
 constexpr std::array<Word<GpuSelector::Missing>, 2> missing_words{
     {{"refuse", GpuSelector::Missing::refuse}, {"skip", GpuSelector::Missing::skip}}};
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return out;
-}
-
 bool is_hex_pair(std::string_view text) {
   const auto half = [](std::string_view digits) {
     return digits.size() == 4 && digits.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
@@ -37,7 +30,8 @@ bool is_hex_pair(std::string_view text) {
 /// VENDOR:DEVICE, or VENDOR:DEVICE/SUBVENDOR:SUBDEVICE; 10de is NVIDIA's vendor id.
 bool is_pci_id(std::string_view text) {
   const auto parts = split(text, '/');
-  return parts.size() <= 2 && std::ranges::all_of(parts, is_hex_pair) && lower(parts[0]).starts_with("10de:");
+  return parts.size() <= 2 && std::ranges::all_of(parts, is_hex_pair) &&
+         lower_case(parts[0]).starts_with("10de:");
 }
 
 std::string_view without_gpu_prefix(std::string_view uuid) {
@@ -59,7 +53,7 @@ void decode_one(MapReader& match, const std::string& key, GpuSelector& selector)
       selector.value = PciAddress::parse(*text)->to_string();
   } else if (key == "pciId") {
     selector.by = By::pci_id;
-    selector.value = lower(value.text(pci_id).value_or(""));
+    selector.value = lower_case(value.text(pci_id).value_or(""));
   } else if (key == "uuid") {
     selector.by = By::uuid;
     if (const auto text = value.text(gpu_uuid))

@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -39,10 +40,18 @@ TEST(Tables, EveryRowIsRead) {
   ASSERT_TRUE(types) << types.error().message;
   EXPECT_EQ(types->size(), rows_of(vgpu_types_table).size());
   EXPECT_EQ(types->size(), 1155U);
+
+  const auto gpus = parse_mig_gpus(mig_gpus_table);
+  ASSERT_TRUE(gpus) << gpus.error().message;
+  EXPECT_EQ(gpus->size(), rows_of(mig_gpus_table).size());
+
+  const auto profiles = parse_mig_profiles(mig_profiles_table);
+  ASSERT_TRUE(profiles) << profiles.error().message;
+  EXPECT_EQ(profiles->size(), rows_of(mig_profiles_table).size());
 }
 
 TEST(Tables, EveryRowNamesSourcesThatAreExplained) {
-  for (const auto table : {boards_table, vgpu_types_table}) {
+  for (const auto table : {boards_table, vgpu_types_table, mig_gpus_table, mig_profiles_table}) {
     const auto explained = explained_sources(table);
     EXPECT_FALSE(explained.empty());
     for (const auto row : rows_of(table))
@@ -143,6 +152,23 @@ TEST(Tables, TheSeriesIsOneOfFour) {
       "X\tGRID X-1Z\tZ\t1024\t8\t-\t-\t-\t-\t-\tsomewhere\n");
   ASSERT_FALSE(types);
   EXPECT_EQ(types.error().message, "line 2 is wrong at the column series");
+}
+
+std::string problem_of_profile(std::string_view row) {
+  constexpr std::string_view columns =
+      "family\tname\talso\tid\tslices\tmax\tstarts\tsize\tmemory\tmultiprocessors\tdriver\tid_seen\tstarts_"
+      "seen\t"
+      "sources\n";
+  const auto profiles = parse_mig_profiles(fmt::format("{}{}\n", columns, row));
+  return profiles ? "" : profiles.error().message;
+}
+
+TEST(Tables, ListsAndWordsOfARowAreChecked) {
+  EXPECT_EQ(problem_of_profile("X\t1g.5gb\t-\t19\t1\t7\t0,1\t1\t-\t-\t-\tcaptured\t-\tsomewhere"), "");
+  EXPECT_EQ(problem_of_profile("X\t1g.5gb\t-\t19\t1\t7\t0,,1\t1\t-\t-\t-\tcaptured\t-\tsomewhere"),
+            "line 2 is wrong at the column starts");
+  EXPECT_EQ(problem_of_profile("X\t1g.5gb\t-\t19\t1\t7\t0,1\t1\t-\t-\t-\tguessed\t-\tsomewhere"),
+            "line 2 is wrong at the column id_seen");
 }
 
 }  // namespace
