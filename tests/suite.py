@@ -268,7 +268,7 @@ def fuzzing(stage):
 
 def benchmark(stage):
     install(stage, "build", "tests", "benchmark")
-    build(stage, "release", "gpuhost", "plan_benchmark", "measure_process",
+    build(stage, "release", "gpuhost", "plan_benchmark", "mig_layout_benchmark", "measure_process",
           options=("-DGPUHOST_TESTS=ON",))
     stage.check("benchmark", stage.run("tests/benchmark/run", "build") == 0)
 
