@@ -9,7 +9,7 @@ namespace {
 constexpr const char* bash_completion = R"bash(# bash completion for gpuhost
 _gpuhost() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-  local verbs="validate observe export plan apply verify release recover status schema completion"
+  local verbs="validate observe export plan apply verify release recover status catalog schema completion"
   case $previous in
     -f | --file | --host | --host-out | --record | --out)
       mapfile -t COMPREPLY < <(compgen -f -- "$current")
@@ -46,6 +46,7 @@ _gpuhost() {
       status) words="--host --root --output --detailed-exitcode" ;;
       release) words="--document --host --host-out --root --output --yes --reboot --allow --no-rollback" ;;
       recover) words="--host --host-out --root --output" ;;
+      catalog) words="vgpu-types mig-profiles --gpu --output" ;;
       schema) words="document plan saved-plan host local" ;;
       completion) words="bash" ;;
       *) words="" ;;

@@ -16,7 +16,7 @@ struct Verb {
   ExitCode (*run)(const Options&);
 };
 
-constexpr std::array<Verb, 11> verbs{{{"validate", run_validate},
+constexpr std::array<Verb, 12> verbs{{{"validate", run_validate},
                                       {"observe", run_observe},
                                       {"export", run_export},
                                       {"plan", run_plan},
@@ -25,6 +25,7 @@ constexpr std::array<Verb, 11> verbs{{{"validate", run_validate},
                                       {"release", run_release},
                                       {"recover", run_recover},
                                       {"status", run_status},
+                                      {"catalog", run_catalog},
                                       {"schema", run_schema},
                                       {"completion", run_completion}}};
 

@@ -83,6 +83,12 @@ const std::vector<VerbSyntax>& verbs() {
        true,
        {"text", "json"},
        "  gpuhost status --detailed-exitcode"},
+      {"catalog",
+       "what is known of GPUs, off-host: vgpu-types or mig-profiles",
+       false,
+       false,
+       {"text", "json"},
+       "  gpuhost catalog vgpu-types --gpu A40\n  gpuhost catalog mig-profiles --gpu A100D -o json"},
       {"schema",
        "print a JSON Schema: document, plan, saved-plan, host or local",
        false,
@@ -99,7 +105,7 @@ const std::vector<VerbSyntax>& verbs() {
   return all;
 }
 
-constexpr std::array<std::string_view, 4> later_verbs{"confirm", "catalog", "import", "fleet"};
+constexpr std::array<std::string_view, 3> later_verbs{"confirm", "import", "fleet"};
 constexpr std::array<std::string_view, 2> later_options{"--try", "--guests"};
 
 template <class Words>
@@ -228,6 +234,10 @@ void add_verb(CLI::App& app, const VerbSyntax& verb, Options& options, Words& wo
   if (name == "schema")
     sub.add_option("name", options.argument, "document, plan, saved-plan, host or local")
         ->default_str("document");
+  if (name == "catalog") {
+    sub.add_option("table", options.argument, "vgpu-types or mig-profiles")->required();
+    sub.add_option("--gpu", options.gpu, "only of this model: A40, \"NVIDIA A40\"")->type_name("MODEL");
+  }
   if (name == "completion") sub.add_option("shell", options.argument, "bash")->required();
   add_common_flags(sub, options);
 }

@@ -23,7 +23,8 @@ struct Options {
   std::string out;        ///< --out; empty: none
   std::string document;   ///< --document; empty: all
   std::string record;     ///< --record; empty: none
-  std::string argument;   ///< which schema, or which shell
+  std::string argument;   ///< which schema, catalog or shell
+  std::string gpu;        ///< --gpu: a model; empty: all
   std::optional<Disruption> allow;
   Scope scope = Scope::all;
   bool detailed_exitcode = false;
