@@ -9,6 +9,7 @@
 #include "host/real/lazy_libvirt.hpp"
 #include "host/real/lazy_systemd.hpp"
 #include "host/real/linux_files.hpp"
+#include "host/real/nvml/nvml_gpus.hpp"
 #include "host/real/proc_processes.hpp"
 #include "host/real/uevent_waiter.hpp"
 
@@ -51,11 +52,11 @@ struct RealHost::Adapters {
   LazySystemd systemd;
   LazyLibvirt libvirt;
   ProcProcesses processes;
+  NvmlGpus gpus;
   UeventWaiter waiter;
   HostCommands commands;
   BootClock clock;
   AbsentPorts absent;
-  AbsentPorts not_asked{"NVIDIA's driver is not asked by this version of gpuhost"};
   bool running;
 };
 
@@ -70,7 +71,7 @@ HostView RealHost::view() const {
           .units = at.port<UnitReader>(at.systemd),
           .domains = at.port<DomainReader>(at.libvirt),
           .processes = at.port<ProcessReader>(at.processes),
-          .gpus = at.not_asked,
+          .gpus = at.port<GpuReader>(at.gpus),
           .clock = at.clock,
           .running = at.running};
 }
@@ -82,7 +83,7 @@ Host RealHost::host() {
           .modules = at.port<ModuleWriter>(at.modules),
           .units = at.port<UnitWriter>(at.systemd),
           .domains = at.port<DomainWriter>(at.libvirt),
-          .gpus = at.not_asked,
+          .gpus = at.port<GpuWriter>(at.gpus),
           .commands = at.port<CommandRunner>(at.commands),
           .waiter = at.port<Waiter>(at.waiter)};
 }

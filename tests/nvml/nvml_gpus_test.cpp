@@ -1,0 +1,260 @@
+#include "host/real/nvml/nvml_gpus.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <thread>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "adapters/scratch_directory.hpp"
+#include "base/json.hpp"
+#include "host/real/nvml/mig_report.hpp"
+#include "support/mig_profiles.hpp"
+#include "support/source_folder.hpp"
+
+namespace gpuhost {
+namespace {
+
+const PciAddress a100 = PciAddress::parse("0000:41:00.0").value();
+const PciAddress a40 = PciAddress::parse("0000:61:00.0").value();
+
+/// The adapter on the library for tests, and the state that this works on.
+class NvmlGpusOnFake : public ::testing::Test {
+ protected:
+  NvmlGpusOnFake() {
+    scratch.write("/module/version", "580.65.06\n");
+    scratch.write("/nvidiactl", "");
+    std::ifstream file(testing::source_folder() / "tests/nvml/a100.json");
+    state(Json::parse(file));
+    ::setenv("GPUHOST_NVML_STATE", scratch.path("/state.json").c_str(), 1);
+  }
+
+  [[nodiscard]] Json state() const { return Json::parse(scratch.read("/state.json")); }
+  void state(const Json& json) const { scratch.write("/state.json", json.dump(1)); }
+  template <class Change>
+  void with_state(Change change) const {
+    auto json = state();
+    change(json);
+    state(json);
+  }
+  void fail_call(const char* function, int value, unsigned nth = 1) const {
+    with_state([&](Json& json) {
+      json["faults"].push_back({{"function", function}, {"nth", nth}, {"returns", value}});
+    });
+  }
+  [[nodiscard]] NvmlGpus gpus() const { return NvmlGpus(places()); }
+  [[nodiscard]] nvml::Places places() const {
+    return {
+        .library = library, .module = scratch.path("/module"), .control_node = scratch.path("/nvidiactl")};
+  }
+  [[nodiscard]] GpuReport report(const PciAddress& gpu = a100) const {
+    const auto reports = gpus().gpus();
+    EXPECT_TRUE(reports) << reports.error().sentence();
+    return reports ? reports->at(gpu) : GpuReport{};
+  }
+  [[nodiscard]] std::vector<GpuInstance> instances() const { return *report().mig->instances; }
+  void partition() const { EXPECT_EQ(*gpus().set_mig_mode(a100, true), (GpuSwitch{true, true})); }
+  template <class T>
+  static ErrorKind refusal(const Result<T>& done) {
+    EXPECT_FALSE(done);
+    return done ? ErrorKind::io : done.error().kind;
+  }
+
+  testing::ScratchDirectory scratch;
+  std::string library = GPUHOST_NVML_TODAY;
+};
+/// On today's library, and on that of the first driver with MIG.
+class NvmlGpusOnEither : public NvmlGpusOnFake, public ::testing::WithParamInterface<const char*> {
+ protected:
+  NvmlGpusOnEither() { library = GetParam(); }
+};
+INSTANTIATE_TEST_SUITE_P(Libraries, NvmlGpusOnEither,
+                         ::testing::Values(GPUHOST_NVML_TODAY, GPUHOST_NVML_R450),
+                         [](const auto& given) { return given.index == 0 ? "Today" : "R450"; });
+
+TEST_P(NvmlGpusOnEither, TellsWhatTheDriverHas) {
+  const auto gpu = report();
+  EXPECT_EQ(gpu.uuid, "GPU-11111111-2222-3333-4444-555555555555");
+  EXPECT_EQ(gpu.product, "NVIDIA A100-PCIE-40GB");
+  EXPECT_EQ(*gpu.serial, "1563221011234");
+  EXPECT_EQ(*gpu.ecc, (GpuSwitch{true, true}));
+  ASSERT_TRUE(gpu.mig);
+  EXPECT_EQ(gpu.mig->mode, GpuSwitch{});
+  EXPECT_TRUE(gpu.mig->instances.is_absent()) << "the mode is off";
+  const auto other = report(a40);
+  EXPECT_TRUE(other.mig.is_absent());
+  EXPECT_TRUE(other.serial.is_absent());
+}
+
+TEST_P(NvmlGpusOnEither, ProfilesAreThoseOfTheGpuByName) {
+  auto profiles = *report().mig->profiles;
+  for (auto& profile : profiles) profile.memory_mb = 0;
+  EXPECT_EQ(profiles, testing::a100_profiles()) << "R450's library tells no names";
+}
+
+TEST_P(NvmlGpusOnEither, LayoutsAreMadeAndTakenDown) {
+  partition();
+  const auto half = gpus().create_gpu_instance(a100, 9, {4, 4});
+  ASSERT_TRUE(half) << half.error().sentence();
+  EXPECT_EQ(half->id, 2U);
+  const auto error = gpus().create_gpu_instance(a100, 9, {4, 4}).error();
+  EXPECT_EQ(error.kind, ErrorKind::busy);
+  EXPECT_EQ(error.message,
+            "cannot create a GPU instance of profile 9 at 4:4 on GPU 0000:41:00.0: Insufficient Resources");
+  EXPECT_EQ(refusal(gpus().create_gpu_instance(a100, 9, {2, 4})), ErrorKind::invalid);
+  EXPECT_EQ(gpus().create_compute_instance(a100, 2, 2)->placement, (MigPlacement{0, 2}));
+  EXPECT_EQ(gpus().create_compute_instance(a100, 2, 1)->placement, (MigPlacement{2, 1}));
+  EXPECT_EQ(refusal(gpus().create_compute_instance(a100, 2, 1)), ErrorKind::busy);
+  ASSERT_EQ(instances().size(), 1U);
+  EXPECT_EQ(instances()[0].compute_instances, (std::vector<ComputeInstance>{{0, {0, 2}}, {1, {2, 1}}}));
+  EXPECT_TRUE(gpus().destroy_compute_instance(a100, 2, 0));
+  EXPECT_EQ(refusal(gpus().destroy_compute_instance(a100, 2, 0)), ErrorKind::not_found);
+  EXPECT_TRUE(gpus().destroy_gpu_instance(a100, 2)) << "with what is left in it";
+  EXPECT_TRUE(instances().empty());
+  EXPECT_EQ(refusal(gpus().destroy_gpu_instance(a100, 2)), ErrorKind::not_found);
+}
+
+TEST_F(NvmlGpusOnFake, StructsOfAnOlderVersionDo) {
+  const auto newest = *report().mig->profiles;
+  for (const unsigned version : {2U, 1U}) {
+    with_state([&](Json& json) { json["struct_version"] = version; });
+    EXPECT_EQ(*report().mig->profiles, newest) << version;
+  }
+}
+
+TEST_F(NvmlGpusOnFake, AnInstanceThatIsUsedStaysWhole) {
+  partition();
+  ASSERT_TRUE(gpus().create_gpu_instance(a100, 9, {0, 4}));
+  ASSERT_TRUE(gpus().create_compute_instance(a100, 1, 3));
+  with_state([](Json& json) { json["gpus"][0]["instances"][0]["processes"] = {::getpid()}; });
+  EXPECT_EQ(instances()[0].processes, std::vector<int>{::getpid()});
+  EXPECT_EQ(refusal(gpus().destroy_gpu_instance(a100, 1)), ErrorKind::busy);
+  EXPECT_EQ(instances()[0].compute_instances.size(), 1U);
+  with_state([](Json& json) {
+    json["gpus"][0]["instances"][0]["processes"] = Json::array();
+    json["gpus"][0]["instances"][0]["vgpus"] = 2;
+  });
+  EXPECT_EQ(instances()[0].vgpus, 2U);
+  EXPECT_EQ(gpus().destroy_gpu_instance(a100, 1).error().message,
+            "cannot destroy GPU instance 1 of GPU 0000:41:00.0: a vGPU is on it");
+}
+
+TEST_F(NvmlGpusOnFake, AModeStaysPendingWhileSomebodyHoldsTheGpu) {
+  with_state([](Json& json) { json["gpus"][0]["held"] = true; });
+  EXPECT_EQ(*gpus().set_mig_mode(a100, true), (GpuSwitch{false, true}));
+  EXPECT_EQ(refusal(gpus().create_gpu_instance(a100, 9, {0, 4})), ErrorKind::unsupported);
+  EXPECT_EQ(refusal(gpus().set_mig_mode(a40, true)), ErrorKind::unsupported);
+}
+
+TEST_F(NvmlGpusOnFake, WithoutRightsALayoutIsUnknownAndNotEmpty) {
+  partition();
+  with_state([](Json& json) { json["privileged"] = false; });
+  const auto mig = report().mig;
+  EXPECT_EQ(mig->mode, (GpuSwitch{true, true}));
+  EXPECT_TRUE(mig->profiles.is_unknown());
+  ASSERT_TRUE(mig->instances.is_unknown());
+  EXPECT_TRUE(mig->instances.reason().ends_with("Insufficient Permissions")) << mig->instances.reason();
+  EXPECT_EQ(refusal(gpus().set_mig_mode(a100, false)), ErrorKind::denied);
+}
+
+TEST_F(NvmlGpusOnFake, TheDriverIsClosedAfterEachCall) {
+  partition();
+  static_cast<void>(gpus().create_gpu_instance(a100, 9, {2, 4}));
+  static_cast<void>(report());
+  EXPECT_TRUE(state()["sessions"].empty());
+  const unsigned before = state()["opened"];
+  static_cast<void>(report());
+  EXPECT_EQ(state()["opened"], before + 1) << "one session for a look";
+}
+
+TEST_F(NvmlGpusOnFake, NothingIsLoadedWithoutTheDriver) {
+  auto without = places();
+  without.library = "/nowhere/libnvidia-ml.so.1";
+  without.control_node = scratch.path("/not-there");
+  EXPECT_EQ(NvmlGpus(without).gpus().error().message,
+            "NVIDIA's driver cannot be reached (" + scratch.path("/not-there") + " is missing)");
+  without.module = scratch.path("/no-module");
+  EXPECT_EQ(NvmlGpus(without).gpus().error().message,
+            "NVIDIA's driver is not loaded (" + scratch.path("/no-module") + " is missing)");
+  auto unloadable = places();
+  unloadable.library = "/nowhere/libnvidia-ml.so.1";
+  const auto error = NvmlGpus(unloadable).gpus().error();
+  EXPECT_EQ(error.kind, ErrorKind::unavailable);
+  EXPECT_TRUE(error.message.starts_with("cannot load NVIDIA's management library: /nowhere/"))
+      << error.message;
+}
+
+TEST_F(NvmlGpusOnFake, AnotherLibraryIsNoneOfNvidias) {
+  auto other = places();
+  other.library = "libm.so.6";
+  EXPECT_EQ(NvmlGpus(other).gpus().error().message, "libm.so.6 is no management library of NVIDIA's");
+}
+
+TEST_F(NvmlGpusOnFake, ALibraryOfAnotherDriverSaysSo) {
+  fail_call("nvmlInitWithFlags", nvml::lib_rm_version_mismatch);
+  const auto error = gpus().gpus().error();
+  EXPECT_EQ(error.kind, ErrorKind::unavailable);
+  EXPECT_EQ(error.message, "cannot open NVIDIA's driver: Driver/library version mismatch");
+  EXPECT_TRUE(gpus().gpus()) << "and nothing is left open of the try";
+}
+
+TEST_F(NvmlGpusOnFake, WhatOneGpuDoesNotTellIsUnknown) {
+  fail_call("nvmlDeviceGetEccMode", nvml::unknown);
+  EXPECT_TRUE(report().ecc.is_unknown());
+  fail_call("nvmlDeviceGetMigMode", nvml::gpu_is_lost);
+  EXPECT_TRUE(report().mig.is_unknown());
+  partition();
+  ASSERT_TRUE(gpus().create_gpu_instance(a100, 9, {0, 4}));
+  for (const char* function :
+       {"nvmlDeviceGetGpuInstances", "nvmlGpuInstanceGetInfo", "nvmlDeviceGetComputeRunningProcesses_v3",
+        "nvmlDeviceGetActiveVgpus", "nvmlGpuInstanceGetComputeInstanceProfileInfo",
+        "nvmlGpuInstanceGetComputeInstances"}) {
+    fail_call(function, nvml::unknown);
+    EXPECT_TRUE(report().mig->instances.is_unknown()) << function;
+    EXPECT_TRUE(state()["faults"].empty()) << function << " was not called";
+  }
+}
+
+TEST_F(NvmlGpusOnFake, EveryWriteIsReadBack) {
+  partition();
+  // What the driver says it did, and did not do.
+  fail_call("nvmlGpuInstanceDestroy", nvml::success);
+  ASSERT_TRUE(gpus().create_gpu_instance(a100, 9, {0, 4}));
+  EXPECT_EQ(refusal(gpus().destroy_gpu_instance(a100, 1)), ErrorKind::mismatch);
+  fail_call("nvmlDeviceSetMigMode", nvml::success);
+  EXPECT_EQ(refusal(gpus().set_mig_mode(a100, false)), ErrorKind::mismatch);
+  ASSERT_TRUE(gpus().create_compute_instance(a100, 1, 3));
+  fail_call("nvmlComputeInstanceDestroy", nvml::success);
+  EXPECT_EQ(refusal(gpus().destroy_compute_instance(a100, 1, 0)), ErrorKind::mismatch);
+}
+
+TEST_F(NvmlGpusOnFake, ThreadsDoNotMeet) {
+  partition();
+  const auto adapter = std::make_unique<NvmlGpus>(places());
+  std::vector<std::thread> threads;
+  for (unsigned start = 0; start < 7; ++start)
+    threads.emplace_back([&, start] {
+      EXPECT_TRUE(adapter->create_gpu_instance(a100, 19, {start, 1}));
+      EXPECT_TRUE(adapter->gpus());
+    });
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(instances().size(), 7U);
+  EXPECT_TRUE(state()["sessions"].empty());
+}
+
+TEST(NvmlProfileNames, AreThoseOfNvidiaSmi) {
+  constexpr std::uint64_t gib = 1024ULL * 1024 * 1024;
+  // The memory of profiles as nvidia-smi mig -lgip prints it; see the captures in the MIG user guide.
+  EXPECT_EQ(nvml::profile_name(0, 1, 4864, 40 * gib), "1g.5gb");
+  EXPECT_EQ(nvml::profile_name(7, 1, 4864, 40 * gib), "1g.5gb+me");
+  EXPECT_EQ(nvml::profile_name(9, 1, 9984, 40 * gib), "1g.10gb");
+  EXPECT_EQ(nvml::profile_name(4, 7, 40448, 40 * gib), "7g.40gb");
+  EXPECT_EQ(nvml::profile_name(8, 2, 11968, 24 * gib), "2g.12gb+me");
+  EXPECT_EQ(nvml::profile_name(10, 1, 24192, 96 * gib), "1g.24gb+gfx");
+  EXPECT_EQ(nvml::profile_name(13, 1, 24192, 96 * gib), "1g.24gb-me");
+  EXPECT_EQ(nvml::profile_name(15, 1, 24192, 96 * gib), "1g.24gb+me.all");
+}
+
+}  // namespace
+}  // namespace gpuhost
