@@ -12,10 +12,9 @@ import unittest
 from pathlib import Path
 
 from live_host import document, gpuhost, plan_of, snapshot
+from private_mounts import INSIDE, cover, enter_namespace
 
 BINARY = ""
-INSIDE = "GPUHOST_INSIDE_NAMESPACE"
-SKIPPED = 77  # what ctest counts as skipped
 
 DOCUMENT = document("namespace", "kernel: {parameters: {gpuhost_test.mark: \"1\", quiet: {state: absent}}}\n")
 DROPPED = document("namespace", "kernel: {parameters: {}}\n")
@@ -30,16 +29,6 @@ for file in /etc/default/grub.d/*.cfg; do [ ! -e "$file" ] || . "$file"; done
 printf "menuentry 'Debian' {\\n\\tlinux /vmlinuz root=/dev/vda1 ro %s %s\\n}\\n" \\
   "$GRUB_CMDLINE_LINUX" "$GRUB_CMDLINE_LINUX_DEFAULT" > /boot/grub/grub.cfg
 """
-
-
-def cover(path, scratch):
-    """Puts an overlay over a folder, so that what is written there stays in `scratch`."""
-    upper, work = scratch / path.strip("/").replace("/", "_"), scratch / (path.strip("/").replace("/", "_") + ".work")
-    upper.mkdir()
-    work.mkdir()
-    Path(path).mkdir(parents=True, exist_ok=True)
-    subprocess.run(["mount", "-t", "overlay", "overlay", "-o", f"lowerdir={path},upperdir={upper},workdir={work}", path],
-                   check=True)
 
 
 class MountNamespace(unittest.TestCase):
@@ -130,18 +119,6 @@ class MountNamespace(unittest.TestCase):
         self.assertFalse(DROP_IN.exists())
         limits.chmod(0o644)
         self.apply(3)
-
-
-def enter_namespace():
-    if os.geteuid() != 0:
-        print("skipped: only root can make a mount namespace")
-        sys.exit(SKIPPED)
-    probe = subprocess.run(["unshare", "--mount", "true"], capture_output=True, text=True)
-    if probe.returncode != 0:
-        print(f"skipped: no mount namespace can be made here: {probe.stderr.strip()}")
-        sys.exit(SKIPPED)
-    os.execvpe("unshare", ["unshare", "--mount", "--propagation", "private", sys.executable, "-B", *sys.argv],
-               os.environ | {INSIDE: "1"})
 
 
 if __name__ == "__main__":

@@ -1,69 +1,21 @@
 #include "host/real/nvml/nvml_gpus.hpp"
 
-#include <algorithm>
-#include <cstdlib>
+#include <memory>
 #include <thread>
 
-#include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "adapters/scratch_directory.hpp"
-#include "base/json.hpp"
 #include "host/real/nvml/mig_report.hpp"
+#include "nvml/fake_driver.hpp"
 #include "support/mig_profiles.hpp"
-#include "support/source_folder.hpp"
 
 namespace gpuhost {
 namespace {
 
-const PciAddress a100 = PciAddress::parse("0000:41:00.0").value();
-const PciAddress a40 = PciAddress::parse("0000:61:00.0").value();
+using testing::a100;
+using testing::a40;
+using NvmlGpusOnFake = testing::OnFakeDriver;
 
-/// The adapter on the library for tests, and the state that this works on.
-class NvmlGpusOnFake : public ::testing::Test {
- protected:
-  NvmlGpusOnFake() {
-    scratch.write("/module/version", "580.65.06\n");
-    scratch.write("/nvidiactl", "");
-    std::ifstream file(testing::source_folder() / "tests/nvml/a100.json");
-    state(Json::parse(file));
-    ::setenv("GPUHOST_NVML_STATE", scratch.path("/state.json").c_str(), 1);
-  }
-
-  [[nodiscard]] Json state() const { return Json::parse(scratch.read("/state.json")); }
-  void state(const Json& json) const { scratch.write("/state.json", json.dump(1)); }
-  template <class Change>
-  void with_state(Change change) const {
-    auto json = state();
-    change(json);
-    state(json);
-  }
-  void fail_call(const char* function, int value, unsigned nth = 1) const {
-    with_state([&](Json& json) {
-      json["faults"].push_back({{"function", function}, {"nth", nth}, {"returns", value}});
-    });
-  }
-  [[nodiscard]] NvmlGpus gpus() const { return NvmlGpus(places()); }
-  [[nodiscard]] nvml::Places places() const {
-    return {
-        .library = library, .module = scratch.path("/module"), .control_node = scratch.path("/nvidiactl")};
-  }
-  [[nodiscard]] GpuReport report(const PciAddress& gpu = a100) const {
-    const auto reports = gpus().gpus();
-    EXPECT_TRUE(reports) << reports.error().sentence();
-    return reports ? reports->at(gpu) : GpuReport{};
-  }
-  [[nodiscard]] std::vector<GpuInstance> instances() const { return *report().mig->instances; }
-  void partition() const { EXPECT_EQ(*gpus().set_mig_mode(a100, true), (GpuSwitch{true, true})); }
-  template <class T>
-  static ErrorKind refusal(const Result<T>& done) {
-    EXPECT_FALSE(done);
-    return done ? ErrorKind::io : done.error().kind;
-  }
-
-  testing::ScratchDirectory scratch;
-  std::string library = GPUHOST_NVML_TODAY;
-};
 /// On today's library, and on that of the first driver with MIG.
 class NvmlGpusOnEither : public NvmlGpusOnFake, public ::testing::WithParamInterface<const char*> {
  protected:

@@ -15,7 +15,6 @@ const PciAddress gpu = address("0000:41:00.0");
 HostFile mig_host() {
   auto host = a100();
   host.files[nvidia_smi] = HostFile::Text{"", 0755};
-  host.machine.gpus[gpu].mig_profiles = testing::a100_profiles();
   return host;
 }
 
@@ -58,6 +57,16 @@ TEST(SimGpus, AreThoseThatNvidiasDriverHas) {
   EXPECT_EQ(host.writer().set_mig_mode(gpu, true).error().kind, ErrorKind::not_found);
   EXPECT_TRUE(host.sim.host().modules.unload("nvidia"));
   EXPECT_EQ(host.sim.view().gpus.gpus().error().kind, ErrorKind::unavailable);
+}
+
+TEST(SimGpus, ProfilesAreTheCataloguesUnlessTheHostFileHasSome) {
+  auto file = a100();
+  auto profiles = *MigMachine(file).report().mig->profiles;
+  for (auto& profile : profiles) profile.memory_mb = 0;
+  EXPECT_EQ(profiles, testing::a100_profiles());
+  EXPECT_EQ(MigMachine(file).sim.file().machine.gpus.at(gpu).mig_profiles, std::nullopt);
+  file.machine.gpus[gpu].mig_profiles = {testing::mig_profile(9, "3g.20gb", 3, 2, 4, {0, 4})};
+  EXPECT_EQ(MigMachine(file).report().mig->profiles->size(), 1U);
 }
 
 TEST(SimGpus, CannotBePartitionedWithoutProfiles) {

@@ -181,9 +181,10 @@ void take_reports(const FileReader& files, const Result<GpuReports>& reports, Ho
     const auto found = machine.gpus.find(address);
     if (found == machine.gpus.end()) continue;
     auto& gpu = found->second;
+    if (gpu.uuid.empty()) gpu.uuid = report.uuid;
     if (report.serial) gpu.serial = *report.serial;
     if (report.ecc) gpu.ecc = *report.ecc;
-    take_mig(report.mig, mig_profiles_of(Device(files, address).number("device")), gpu);
+    take_mig(report.mig, mig_hardware_of(Device(files, address).number("device")).profiles, gpu);
   }
 }
 

@@ -1,10 +1,12 @@
 #include "host/sim/sim_gpus.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/core.h>
 
 #include "base/text.hpp"
+#include "catalog/mig.hpp"
 
 namespace gpuhost {
 
@@ -40,8 +42,22 @@ std::string product_of(const SimDeviceTree& tree, const PciAddress& address) {
 
 }  // namespace
 
-std::vector<GpuInstanceProfile> mig_profiles_of(std::uint64_t /*device_id*/) {
-  return {};
+MigHardware mig_hardware_of(std::uint64_t device_id) {
+  const auto* known = catalog::mig_gpu_of(static_cast<std::uint16_t>(device_id));
+  if (known == nullptr) return {};
+  MigHardware hardware{.stores_mode = known->keeps_mode};
+  for (const auto& profile : catalog::mig_profiles_of(*known)) {
+    if (!profile.id || !profile.size || profile.starts.empty()) continue;
+    GpuInstanceProfile made{.id = *profile.id,
+                            .name = std::string(profile.name),
+                            .slices = profile.slices,
+                            .most = profile.max,
+                            .memory_mb = profile.memory_mb.value_or(0)};
+    for (const unsigned start : profile.starts) made.placements.push_back({start, *profile.size});
+    hardware.profiles.push_back(std::move(made));
+  }
+  std::ranges::sort(hardware.profiles, {}, &GpuInstanceProfile::id);
+  return hardware;
 }
 
 Result<void> SimGpus::reach() const {
@@ -52,11 +68,10 @@ Result<void> SimGpus::reach() const {
   return {};
 }
 
-/// GA100 has the device ids 20xx. Source: pci.ids.
 MigHardware SimGpus::hardware_of(const PciAddress& address, const HostFile::Gpu& gpu) const {
-  const auto device = tree_.number(address, "device").value_or(0);
-  return {.profiles = gpu.mig_profiles ? *gpu.mig_profiles : mig_profiles_of(device),
-          .stores_mode = device >> 8U == 0x20};
+  auto hardware = mig_hardware_of(tree_.number(address, "device").value_or(0));
+  if (gpu.mig_profiles) hardware.profiles = *gpu.mig_profiles;
+  return hardware;
 }
 
 Result<GpuReports> SimGpus::gpus() const {

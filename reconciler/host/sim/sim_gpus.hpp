@@ -13,8 +13,8 @@
 
 namespace gpuhost {
 
-/// What a GPU with this PCI device id can be partitioned into, as far as the catalogue knows; by id.
-[[nodiscard]] std::vector<GpuInstanceProfile> mig_profiles_of(std::uint64_t device_id);
+/// How a GPU with this PCI device id can be partitioned, as far as the catalogue knows all of a profile.
+[[nodiscard]] MigHardware mig_hardware_of(std::uint64_t device_id);
 
 /// The GPUs of a simulated host as NVIDIA's management library shows and changes them. Not for several
 /// threads.
