@@ -84,6 +84,17 @@ TEST_F(GpuReset, ARefusalCountsWhateverTheExitStatus) {
             "cannot reset GPU 0000:41:00.0: GPU 00000000:41:00.0: In use by another client");
 }
 
+TEST_F(GpuReset, WhoHoldsItForAMomentIsWaitedFor) {
+  leave_pending();
+  unsigned tries = 0;
+  tool.reset = [&] {
+    if (++tries == 3) let_go();
+    return really();
+  };
+  EXPECT_TRUE(reset());
+  EXPECT_EQ(tries, 3U);
+}
+
 TEST_F(GpuReset, AToolThatDoesNothingIsCaught) {
   leave_pending();
   EXPECT_EQ(reset().error().kind, ErrorKind::mismatch);

@@ -1,5 +1,8 @@
+#include "host/sim/sim_gpus.hpp"
+
 #include <algorithm>
 
+#include "catalog/mig.hpp"
 #include "gpu_hosts.hpp"
 #include "host/gpu_reset.hpp"
 #include "host/sim/recorder.hpp"
@@ -67,6 +70,20 @@ TEST(SimGpus, ProfilesAreTheCataloguesUnlessTheHostFileHasSome) {
   EXPECT_EQ(MigMachine(file).sim.file().machine.gpus.at(gpu).mig_profiles, std::nullopt);
   file.machine.gpus[gpu].mig_profiles = {testing::mig_profile(9, "3g.20gb", 3, 2, 4, {0, 4})};
   EXPECT_EQ(MigMachine(file).report().mig->profiles->size(), 1U);
+}
+
+TEST(SimGpus, AnEmptyGpuTakesAsManyOfAProfileAsTheCatalogueSays) {
+  unsigned checked = 0;
+  for (const auto& known : catalog::mig_gpus()) {
+    const auto hardware = mig_hardware_of(known.device_id.value_or(0));
+    for (const auto& profile : hardware.profiles) {
+      MigState empty;
+      const auto room = MigModel(hardware, empty, [](int) { return false; }).room(profile.id);
+      EXPECT_EQ(*room, profile.most) << known.family << " " << profile.name;
+      ++checked;
+    }
+  }
+  EXPECT_GT(checked, 100U);
 }
 
 TEST(SimGpus, CannotBePartitionedWithoutProfiles) {
