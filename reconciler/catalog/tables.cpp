@@ -163,6 +163,16 @@ constexpr auto mig_profile_columns = std::to_array<std::string_view>(
     {"family", "name", "also", "id", "slices", "max", "starts", "size", "memory", "multiprocessors", "driver",
      "id_seen", "starts_seen", "sources"});
 
+constexpr auto release_columns =
+    std::to_array<std::string_view>({"release", "manager", "linux", "windows", "date", "sources"});
+constexpr auto branch_columns =
+    std::to_array<std::string_view>({"major", "driver", "support", "end", "guests", "sources"});
+constexpr auto denied_columns = std::to_array<std::string_view>({"product", "board", "sources"});
+
+constexpr auto support_words =
+    std::to_array<std::pair<std::string_view, bool>>({{"LTS", true}, {"production", false}});
+constexpr auto product_words =
+    std::to_array<std::pair<std::string_view, Product>>({{"vgpu", Product::vgpu}, {"nvaie", Product::nvaie}});
 constexpr auto evidence_words =
     std::to_array<std::pair<std::string_view, Evidence>>({{"captured", Evidence::captured},
                                                           {"documented", Evidence::documented},
@@ -227,6 +237,33 @@ MigProfile read_mig_profile(Row& row) {
   return profile;
 }
 
+Release read_release(Row& row) {
+  Release release{.name = row.text(),
+                  .manager = row.text(),
+                  .linux_guest = row.text(),
+                  .windows_guest = row.text(),
+                  .date = row.optional_text()};
+  release.major = parse_number<unsigned>(split(release.name, '.').front(), 10).value_or(0);
+  std::ignore = row.text();
+  return release;
+}
+
+Branch read_branch(Row& row) {
+  Branch branch{.major = row.number<unsigned>(),
+                .driver = row.text(),
+                .long_term = row.one_of(support_words),
+                .end_of_support = row.optional_text(),
+                .guests = row.optional_numbers()};
+  std::ignore = row.text();
+  return branch;
+}
+
+DeniedBoard read_denied_board(Row& row) {
+  const DeniedBoard denied{.product = row.one_of(product_words), .board = row.text()};
+  std::ignore = row.text();
+  return denied;
+}
+
 }  // namespace
 
 Result<std::vector<Board>> parse_boards(std::string_view table) {
@@ -243,6 +280,18 @@ Result<std::vector<MigGpu>> parse_mig_gpus(std::string_view table) {
 
 Result<std::vector<MigProfile>> parse_mig_profiles(std::string_view table) {
   return parse<MigProfile>(table, mig_profile_columns, read_mig_profile);
+}
+
+Result<std::vector<Release>> parse_releases(std::string_view table) {
+  return parse<Release>(table, release_columns, read_release);
+}
+
+Result<std::vector<Branch>> parse_branches(std::string_view table) {
+  return parse<Branch>(table, branch_columns, read_branch);
+}
+
+Result<std::vector<DeniedBoard>> parse_denied_boards(std::string_view table) {
+  return parse<DeniedBoard>(table, denied_columns, read_denied_board);
 }
 
 }  // namespace gpuhost::catalog

@@ -8,6 +8,7 @@
 #include "base/result.hpp"
 #include "catalog/boards.hpp"
 #include "catalog/mig.hpp"
+#include "catalog/releases.hpp"
 
 namespace gpuhost::catalog {
 
@@ -15,16 +16,22 @@ namespace gpuhost::catalog {
 // further one is a row, fields are separated by tabs, and `-` is a field without a value. What a parser
 // returns points into the text.
 
-extern const std::string_view boards_table;        ///< schema/catalog/boards.tsv
-extern const std::string_view vgpu_types_table;    ///< schema/catalog/vgpu-types.tsv
-extern const std::string_view mig_gpus_table;      ///< schema/catalog/mig-gpus.tsv
-extern const std::string_view mig_profiles_table;  ///< schema/catalog/mig-profiles.tsv
+extern const std::string_view boards_table;         ///< schema/catalog/boards.tsv
+extern const std::string_view vgpu_types_table;     ///< schema/catalog/vgpu-types.tsv
+extern const std::string_view mig_gpus_table;       ///< schema/catalog/mig-gpus.tsv
+extern const std::string_view mig_profiles_table;   ///< schema/catalog/mig-profiles.tsv
+extern const std::string_view vgpu_releases_table;  ///< schema/catalog/vgpu-releases.tsv
+extern const std::string_view vgpu_branches_table;  ///< schema/catalog/vgpu-branches.tsv
+extern const std::string_view denied_boards_table;  ///< schema/catalog/denied-boards.tsv
 
 /// Fails with the line and the column on the first row that it cannot read.
 [[nodiscard]] Result<std::vector<Board>> parse_boards(std::string_view table);
 [[nodiscard]] Result<std::vector<VgpuType>> parse_vgpu_types(std::string_view table);
 [[nodiscard]] Result<std::vector<MigGpu>> parse_mig_gpus(std::string_view table);
 [[nodiscard]] Result<std::vector<MigProfile>> parse_mig_profiles(std::string_view table);
+[[nodiscard]] Result<std::vector<Release>> parse_releases(std::string_view table);
+[[nodiscard]] Result<std::vector<Branch>> parse_branches(std::string_view table);
+[[nodiscard]] Result<std::vector<DeniedBoard>> parse_denied_boards(std::string_view table);
 
 /// The rows of one owner, which stand together.
 template <class Value, class Key>

@@ -48,10 +48,24 @@ TEST(Tables, EveryRowIsRead) {
   const auto profiles = parse_mig_profiles(mig_profiles_table);
   ASSERT_TRUE(profiles) << profiles.error().message;
   EXPECT_EQ(profiles->size(), rows_of(mig_profiles_table).size());
+
+  const auto releases = parse_releases(vgpu_releases_table);
+  ASSERT_TRUE(releases) << releases.error().message;
+  EXPECT_EQ(releases->size(), rows_of(vgpu_releases_table).size());
+  EXPECT_EQ(releases->size(), 102U);
+
+  const auto branches = parse_branches(vgpu_branches_table);
+  ASSERT_TRUE(branches) << branches.error().message;
+  EXPECT_EQ(branches->size(), rows_of(vgpu_branches_table).size());
+
+  const auto denied = parse_denied_boards(denied_boards_table);
+  ASSERT_TRUE(denied) << denied.error().message;
+  EXPECT_EQ(denied->size(), rows_of(denied_boards_table).size());
 }
 
 TEST(Tables, EveryRowNamesSourcesThatAreExplained) {
-  for (const auto table : {boards_table, vgpu_types_table, mig_gpus_table, mig_profiles_table}) {
+  for (const auto table : {boards_table, vgpu_types_table, mig_gpus_table, mig_profiles_table,
+                           vgpu_releases_table, vgpu_branches_table, denied_boards_table}) {
     const auto explained = explained_sources(table);
     EXPECT_FALSE(explained.empty());
     for (const auto row : rows_of(table))
