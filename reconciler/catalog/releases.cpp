@@ -9,11 +9,6 @@ namespace gpuhost::catalog {
 
 namespace {
 
-std::span<const DeniedBoard> denied_boards() {
-  static const auto denied = parse_denied_boards(denied_boards_table).value_or(std::vector<DeniedBoard>{});
-  return denied;
-}
-
 template <class Matches>
 std::vector<const Release*> releases_that(Matches matches) {
   std::vector<const Release*> found;
@@ -32,6 +27,11 @@ std::span<const Release> releases() {
 std::span<const Branch> branches() {
   static const auto branches = parse_branches(vgpu_branches_table).value_or(std::vector<Branch>{});
   return branches;
+}
+
+std::span<const DeniedBoard> denied_boards() {
+  static const auto denied = parse_denied_boards(denied_boards_table).value_or(std::vector<DeniedBoard>{});
+  return denied;
 }
 
 const Release* find_release(std::string_view name) {

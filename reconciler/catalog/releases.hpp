@@ -39,6 +39,7 @@ struct DeniedBoard {
 
 [[nodiscard]] std::span<const Release> releases();  ///< newest first
 [[nodiscard]] std::span<const Branch> branches();   ///< newest first
+[[nodiscard]] std::span<const DeniedBoard> denied_boards();
 [[nodiscard]] const Release* find_release(std::string_view name);
 [[nodiscard]] const Branch& branch_of(const Release& release);
 

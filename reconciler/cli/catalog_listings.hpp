@@ -13,5 +13,7 @@ namespace gpuhost {
 [[nodiscard]] Result<CatalogListing> vgpu_types_listing(const std::string& model);
 /// Profiles of GPU instances: what they take of a GPU, and where they may lie.
 [[nodiscard]] Result<CatalogListing> mig_profiles_listing(const std::string& model);
+/// Releases of the vGPU software by branch; they are not of one GPU, so that a model is invalid.
+[[nodiscard]] Result<CatalogListing> releases_listing(const std::string& model);
 
 }  // namespace gpuhost

@@ -21,15 +21,11 @@ struct Table {
   Result<CatalogListing> (*list)(const std::string& model);
 };
 
-constexpr auto tables =
-    std::to_array<Table>({{"vgpu-types", vgpu_types_listing}, {"mig-profiles", mig_profiles_listing}});
-constexpr std::string_view later_table = "releases";
+constexpr auto tables = std::to_array<Table>({{"releases", releases_listing},
+                                              {"vgpu-types", vgpu_types_listing},
+                                              {"mig-profiles", mig_profiles_listing}});
 
 ExitCode unknown_table(const std::string& wanted) {
-  if (wanted == later_table)
-    return report(
-        {ErrorKind::unsupported, fmt::format("catalog '{}' is not supported by this version", wanted)},
-        ExitCode::usage);
   std::vector<std::string> names;
   for (const auto& table : tables) names.emplace_back(table.name);
   const auto near = suggest(wanted, names);

@@ -46,7 +46,7 @@ _gpuhost() {
       status) words="--host --root --output --detailed-exitcode" ;;
       release) words="--document --host --host-out --root --output --yes --reboot --allow --no-rollback" ;;
       recover) words="--host --host-out --root --output" ;;
-      catalog) words="vgpu-types mig-profiles --gpu --output" ;;
+      catalog) words="releases vgpu-types mig-profiles --gpu --output" ;;
       schema) words="document plan saved-plan host local" ;;
       completion) words="bash" ;;
       *) words="" ;;

@@ -88,7 +88,8 @@ const std::vector<VerbSyntax>& verbs() {
        false,
        false,
        {"text", "json"},
-       "  gpuhost catalog vgpu-types --gpu A40\n  gpuhost catalog mig-profiles --gpu A100D -o json"},
+       "  gpuhost catalog releases\n  gpuhost catalog vgpu-types --gpu A40\n  gpuhost catalog mig-profiles "
+       "--gpu A100D -o json"},
       {"schema",
        "print a JSON Schema: document, plan, saved-plan, host or local",
        false,

@@ -43,8 +43,25 @@ class Catalog(CommandTest):
         self.assertIsNone(family["profiles"][0]["id"])
         self.assertEqual(family["full_layouts"], [])
 
+    def test_releases_have_the_versions_that_go_together(self):
+        branches = json.loads(self.run_gpuhost("catalog", "releases", "-o", "json", expect=0).stdout)
+        releases = {one["release"]: one for branch in branches for one in branch["releases"]}
+        self.assertEqual(len(releases), 102)
+        self.assertEqual([releases["12.2"][of] for of in ("manager", "linux", "windows")],
+                         ["460.73.02", "460.73.01", "462.31"])
+        accepts = {branch["major"]: branch["guest_branches"] for branch in branches}
+        self.assertEqual((accepts[19], accepts[16], accepts[10]), ([19, 18, 16], [16, 15, 13], [10]))
+
+    def test_releases_stand_in_lines_of_text(self):
+        text = self.run_gpuhost("catalog", "releases", expect=0).stdout
+        self.assertIn(["12.2", "460.73.02", "460.73.01", "462.31", "2021-04-18"],
+                      [line.split() for line in text.splitlines()])
+        self.assertIn("vGPU software 19: driver R580, LTS, support until 2028-07, guests with drivers of 19, 18, 16\n",
+                      text)
+        self.assertRegex(text, r"product nvaie .*M60")
+
     def test_without_a_model_all_are_listed(self):
-        for table, rows in (("vgpu-types", "types"), ("mig-profiles", "profiles")):
+        for table, rows in (("releases", "releases"), ("vgpu-types", "types"), ("mig-profiles", "profiles")):
             groups = json.loads(self.run_gpuhost("catalog", table, "-o", "json", expect=0).stdout)
             self.assertGreater(len(groups), 10)
             self.assertTrue(all(group[rows] for group in groups))
@@ -61,7 +78,7 @@ class Catalog(CommandTest):
                                 (["mig-profiles", "--gpu", "A10O"], "did you mean 'A100'?"),
                                 (["mig-profile"], "did you mean 'mig-profiles'?"),
                                 (["mig-profiles", "--gpu", ""], "empty value"),
-                                (["releases"], "not supported by this version")):
+                                (["releases", "--gpu", "A40"], "not listed by GPU")):
             with self.subTest(arguments=arguments):
                 self.assertIn(said, self.run_gpuhost("catalog", *arguments, expect=64).stderr)
 

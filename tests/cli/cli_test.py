@@ -62,7 +62,7 @@ class CommandLine(CommandTest):
                       self.run_gpuhost("plan", "--detailed-exitcod", expect=64).stderr)
 
     def test_later_verbs_and_options_are_64_and_say_so(self):
-        for arguments in (["confirm"], ["catalog", "releases"], ["import", "nova", "x"],
+        for arguments in (["confirm"], ["import", "nova", "x"],
                           ["fleet", "plan", "d"], ["apply", "--try", "5m"],
                           ["observe", "--guests"], ["plan", "-o", "svg"]):
             with self.subTest(arguments=arguments):
