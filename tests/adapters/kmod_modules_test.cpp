@@ -22,7 +22,7 @@ TEST(ProcModules, names_use_counts_and_users) {
       "nvidia 56000000 1293 nvidia_uvm,nvidia_modeset, Live 0xffffffffc0a00000 (POE)\n"
       "permanent 100 1 [permanent], Live 0x0\n"
       "coming 100 1 - Loading 0x0\n"
-      "going 100 0 - Unloading 0x0\n");
+      "going 100 -1 - Unloading 0x0\n");
   ASSERT_TRUE(modules) << modules.error().message;
   const std::map<std::string, LoadedModule> expected{
       {"nvidia", {1293, {"nvidia_modeset", "nvidia_uvm"}}}, {"nvidia_uvm", {4, {}}}, {"permanent", {1, {}}}};

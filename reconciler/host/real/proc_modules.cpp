@@ -28,11 +28,14 @@ Result<std::map<std::string, LoadedModule>> parse_proc_modules(std::string_view 
   std::map<std::string, LoadedModule> modules;
   for (const auto line : lines(text)) {
     const auto fields = words(line);
+    if (fields.size() < 5)
+      return fail(ErrorKind::io, fmt::format("cannot understand line '{}' of /proc/modules", line));
+    // The count of one that is going is -1: the kernel has taken its own hold off.
+    if (fields[4] != "Live") continue;
     // A kernel that cannot unload modules prints "-" for the count.
-    const auto count = fields.size() < 5 ? std::nullopt : parse_unsigned(fields[2] == "-" ? "0" : fields[2]);
+    const auto count = parse_unsigned(fields[2] == "-" ? "0" : fields[2]);
     if (!count) return fail(ErrorKind::io, fmt::format("cannot understand line '{}' of /proc/modules", line));
-    if (fields[4] == "Live")
-      modules.emplace(fields[0], LoadedModule{static_cast<unsigned>(*count), parse_users(fields[3])});
+    modules.emplace(fields[0], LoadedModule{static_cast<unsigned>(*count), parse_users(fields[3])});
   }
   return modules;
 }
