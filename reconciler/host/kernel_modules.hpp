@@ -40,6 +40,9 @@ class ModuleWriter {
   /// Loads it with its dependencies and the options of modprobe.d, as modprobe(8) does. Done when it is
   /// loaded or built in.
   virtual Result<void> load(const std::string& name) = 0;
+  /// As load, of what was loaded a moment ago: past an `install` line that modprobe.d has in its place, as
+  /// `modprobe --ignore-install` does. Those of its dependencies hold.
+  virtual Result<void> load_again(const std::string& name) = 0;
   /// busy: somebody uses it. Done when it is not loaded. Never forces.
   virtual Result<void> unload(const std::string& name) = 0;
 };

@@ -114,6 +114,12 @@ TEST_F(KmodModulesTest, an_install_line_blocks_loading_and_no_shell_runs_it) {
   EXPECT_FALSE(fs::exists(host_.path("/ran")));
 }
 
+TEST_F(KmodModulesTest, an_install_line_does_not_keep_a_module_from_being_loaded_again) {
+  host_.write("/modprobe.d/block.conf", "install fake_gpu /bin/false\n");
+  // It gets as far as the kernel, which has no use for this file.
+  EXPECT_EQ(modules_.load_again("fake_gpu").error().message.find("install line"), std::string::npos);
+}
+
 TEST_F(KmodModulesTest, modprobe_d_is_read_anew_by_each_call) {
   host_.write("/modprobe.d/block.conf", "install fake_gpu /bin/false\n");
   EXPECT_EQ(modules_.load("fake_gpu").error().kind, ErrorKind::unsupported);

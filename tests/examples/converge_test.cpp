@@ -147,6 +147,24 @@ TEST_P(Converging, AFailureOfAnyWriteIsUndoneAndTheNextRunConverges) {
   }
 }
 
+/// Steps are undone backwards: the module is loaded again while the line that blocks it still stands.
+TEST(Undoing, ABlockIsNotInTheWayOfTheModuleThatTheSameRunHasUnloaded) {
+  SimHost sim(host_named("fresh-debian"));
+  sim.inject("units.stop ksmtuned.service", 1, {ErrorKind::io, "injected"});
+  const auto report = apply(document_from("blocks.yaml", R"(
+apiVersion: gpuhost/v1
+kind: HostState
+metadata: {name: blocks}
+policy: {disruption: stop-units}
+kernel: {modules: {nouveau: {state: blocked}}}
+units: {ksmtuned.service: {state: inactive}}
+)"),
+                            sim);
+  EXPECT_THAT(writes(sim), ::testing::IsSupersetOf({"modules.unload nouveau", "modules.load_again nouveau"}));
+  EXPECT_EQ(report.result, RunReport::Result::undone) << ::testing::PrintToString(report.errors);
+  EXPECT_TRUE(sim.view().modules.loaded()->contains("nouveau"));
+}
+
 /// A document of the same name that names nothing gives everything back.
 TEST_P(Converging, WhatTheDocumentDropsIsGivenBack) {
   SimHost sim(before);

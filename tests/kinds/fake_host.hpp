@@ -176,6 +176,7 @@ class FakeHost final : public FileReader,
     loaded_modules[name];
     return {};
   }
+  Result<void> load_again(const std::string& name) override { return load(name); }
   Result<void> unload(const std::string& name) override {
     loaded_modules.erase(name);
     return {};

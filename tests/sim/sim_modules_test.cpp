@@ -96,6 +96,14 @@ TEST(SimModules, DoesNotLoadWhatIsNotThereOrReplacedByACommand) {
   EXPECT_TRUE(sim.view().modules.loaded()->empty());
 }
 
+TEST(SimModules, LoadsAgainPastTheModulesOwnInstallLine) {
+  auto file = host();
+  file.files["/etc/modprobe.d/block.conf"] = HostFile::Text{"install nouveau /bin/false\n"};
+  SimHost sim(file);
+  EXPECT_FALSE(sim.host().modules.load("nouveau"));
+  EXPECT_TRUE(sim.host().modules.load_again("nouveau"));
+}
+
 TEST(SimModules, LoadsABlacklistedModuleWhenAskedByName) {
   auto file = host();
   file.files["/etc/modprobe.d/block.conf"] = HostFile::Text{"blacklist nouveau\n"};

@@ -83,6 +83,7 @@ class MemoryHost {
     [[nodiscard]] Result<std::map<std::string, LoadedModule>> loaded() const override { return gone(); }
     [[nodiscard]] Result<ModuleFile> available(const std::string&) const override { return gone(); }
     Result<void> load(const std::string&) override { return gone(); }
+    Result<void> load_again(const std::string&) override { return gone(); }
     Result<void> unload(const std::string&) override { return gone(); }
   };
   struct Units final : UnitReader, UnitWriter {

@@ -31,6 +31,7 @@ class AbsentPorts final : public ModuleReader,
     return unsupported();
   }
   Result<void> load(const std::string& /*name*/) override { return unsupported(); }
+  Result<void> load_again(const std::string& /*name*/) override { return unsupported(); }
   Result<void> unload(const std::string& /*name*/) override { return unsupported(); }
 
   [[nodiscard]] Result<UnitState> state(const std::string& /*unit*/) const override { return unavailable(); }

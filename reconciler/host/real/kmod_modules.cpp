@@ -144,6 +144,21 @@ Error load_error(int code, const std::string& name, const std::string& install_l
   return error;
 }
 
+Result<void> insert(const KmodPaths& paths, const std::string& name, unsigned probe_flags) {
+  const auto found = find(paths, name);
+  if (!found) return std::unexpected(found.error());
+  if (found->builtin) return {};
+  std::string install_line_of;
+  const int code = kmod_module_probe_insert_module(found->module.get(), probe_flags, nullptr,
+                                                   refuse_install_line, &install_line_of, nullptr);
+  // Positive values tell of filters, of which none is asked for.
+  if (code < 0 && code != -EEXIST) return std::unexpected(load_error(code, name, install_line_of));
+  if (kmod_module_get_initstate(found->module.get()) != KMOD_MODULE_LIVE)
+    return fail(ErrorKind::mismatch, fmt::format("module {} was loaded without error but is not there", name),
+                "see the kernel log");
+  return {};
+}
+
 }  // namespace
 
 KmodModules::KmodModules(const FileReader& files, KmodPaths paths)
@@ -166,18 +181,11 @@ Result<ModuleFile> KmodModules::available(const std::string& name) const {
 }
 
 Result<void> KmodModules::load(const std::string& name) {
-  const auto found = find(paths_, name);
-  if (!found) return std::unexpected(found.error());
-  if (found->builtin) return {};
-  std::string install_line_of;
-  const int code = kmod_module_probe_insert_module(found->module.get(), 0, nullptr, refuse_install_line,
-                                                   &install_line_of, nullptr);
-  // Positive values tell of filters, of which none is asked for.
-  if (code < 0 && code != -EEXIST) return std::unexpected(load_error(code, name, install_line_of));
-  if (kmod_module_get_initstate(found->module.get()) != KMOD_MODULE_LIVE)
-    return fail(ErrorKind::mismatch, fmt::format("module {} was loaded without error but is not there", name),
-                "see the kernel log");
-  return {};
+  return insert(paths_, name, 0);
+}
+
+Result<void> KmodModules::load_again(const std::string& name) {
+  return insert(paths_, name, KMOD_PROBE_IGNORE_COMMAND);
 }
 
 Result<void> KmodModules::unload(const std::string& name) {

@@ -30,6 +30,7 @@ class KmodModules final : public ModuleReader, public ModuleWriter {
   [[nodiscard]] Result<ModuleFile> available(const std::string& name) const override;
 
   Result<void> load(const std::string& name) override;
+  Result<void> load_again(const std::string& name) override;
   Result<void> unload(const std::string& name) override;
 
  private:

@@ -142,6 +142,10 @@ struct SimHost::World {
     Result<void> load(const std::string& name) override {
       return world.call<void>("modules.load", name, true, [&] { return world.kernel_modules.load(name); });
     }
+    Result<void> load_again(const std::string& name) override {
+      return world.call<void>("modules.load_again", name, true,
+                              [&] { return world.kernel_modules.load_again(name); });
+    }
     Result<void> unload(const std::string& name) override {
       return world.call<void>("modules.unload", name, true,
                               [&] { return world.kernel_modules.unload(name); });

@@ -60,6 +60,14 @@ Result<void> SimModules::load(const std::string& name) {
   return load_with_dependencies(underscored(name), configuration(), underway);
 }
 
+Result<void> SimModules::load_again(const std::string& name) {
+  if (host_.modules_unknown) return std::unexpected(*host_.modules_unknown);
+  auto config = configuration();
+  config.install.erase(underscored(name));
+  std::set<std::string> underway;
+  return load_with_dependencies(underscored(name), config, underway);
+}
+
 Result<void> SimModules::load_with_dependencies(const std::string& name, const SimModprobe& config,
                                                 std::set<std::string>& underway) {
   const auto found = host_.modules.find(name);

@@ -22,6 +22,7 @@ class SimModules final : public ModuleReader, public ModuleWriter {
   [[nodiscard]] Result<std::map<std::string, LoadedModule>> loaded() const override;
   [[nodiscard]] Result<ModuleFile> available(const std::string& name) const override;
   Result<void> load(const std::string& name) override;
+  Result<void> load_again(const std::string& name) override;
   Result<void> unload(const std::string& name) override;
 
   /// What a new kernel does once its command line is in /proc/cmdline: modules that the hardware asks for are

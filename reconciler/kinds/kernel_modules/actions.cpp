@@ -99,7 +99,8 @@ Result<bool> KernelModules::satisfied(const StepAction& action, const HostView& 
   if (action.verb == module_verb::give_back || action.verb == module_verb::restore)
     return has_lines(module, lines_of(action), host.files);
   if (action.verb == module_verb::refresh) return is_fresh(host);
-  const bool wanted = action.verb == module_verb::load || action.arguments.value("listed", false);
+  const bool wanted = action.verb == module_verb::load || action.verb == module_verb::load_again ||
+                      action.arguments.value("listed", false);
   const auto now = action.verb == module_verb::load_at_boot ? is_listed(module, host.files)
                                                             : is_loaded(module, host.modules);
   if (!now) return now;
@@ -113,7 +114,7 @@ Result<std::optional<Undo>> KernelModules::undo_of(const StepAction& action, con
   if (action.verb == module_verb::load || action.verb == module_verb::unload) {
     const auto loaded = is_loaded(module, host.modules);
     if (!loaded) return std::unexpected(loaded.error());
-    back.action.verb = *loaded ? module_verb::load : module_verb::unload;
+    back.action.verb = *loaded ? module_verb::load_again : module_verb::unload;
     return back;
   }
   const auto own = OwnModprobeFile::read(host.files);
@@ -141,6 +142,7 @@ Result<void> KernelModules::run(const StepAction& action, Host& host) const {
   if (action.verb == module_verb::give_back || action.verb == module_verb::restore)
     return set_lines(module, lines_of(action), host);
   if (action.verb == module_verb::load) return host.modules.load(module);
+  if (action.verb == module_verb::load_again) return host.modules.load_again(module);
   if (action.verb == module_verb::unload) return host.modules.unload(module);
   if (action.verb == module_verb::refresh) return refresh(host);
   return fail(ErrorKind::unsupported, fmt::format("no step '{}' for {}", action.verb, action.address));

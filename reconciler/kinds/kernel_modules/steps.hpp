@@ -14,6 +14,8 @@ inline constexpr const char* configure = "configure";  ///< the module's lines i
 inline constexpr const char* load_at_boot = "load_at_boot";  ///< its line in gpuhost's modules-load.d file
 inline constexpr const char* load = "load";
 inline constexpr const char* unload = "unload";
+/// What undoes unload: the block that the same run has written stands yet, and shall not be in its way.
+inline constexpr const char* load_again = "load_again";
 inline constexpr const char* give_back = "give_back";  ///< all its lines in both files go
 inline constexpr const char* restore = "restore";      ///< all its lines in both files are as they were
 inline constexpr const char* refresh = "refresh";      ///< the initramfs
