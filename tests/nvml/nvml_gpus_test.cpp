@@ -16,14 +16,14 @@ using testing::a100;
 using testing::a40;
 using NvmlGpusOnFake = testing::OnFakeDriver;
 
-/// On today's library, and on that of the first driver with MIG.
+/// On today's library, and on one that lacks what later versions added.
 class NvmlGpusOnEither : public NvmlGpusOnFake, public ::testing::WithParamInterface<const char*> {
  protected:
   NvmlGpusOnEither() { library = GetParam(); }
 };
 INSTANTIATE_TEST_SUITE_P(Libraries, NvmlGpusOnEither,
-                         ::testing::Values(GPUHOST_NVML_TODAY, GPUHOST_NVML_R450),
-                         [](const auto& given) { return given.index == 0 ? "Today" : "R450"; });
+                         ::testing::Values(GPUHOST_NVML_TODAY, GPUHOST_NVML_OLDER),
+                         [](const auto& given) { return given.index == 0 ? "Today" : "Older"; });
 
 TEST_P(NvmlGpusOnEither, TellsWhatTheDriverHas) {
   const auto gpu = report();
@@ -42,7 +42,7 @@ TEST_P(NvmlGpusOnEither, TellsWhatTheDriverHas) {
 TEST_P(NvmlGpusOnEither, ProfilesAreThoseOfTheGpuByName) {
   auto profiles = *report().mig->profiles;
   for (auto& profile : profiles) profile.memory_mb = 0;
-  EXPECT_EQ(profiles, testing::a100_profiles()) << "R450's library tells no names";
+  EXPECT_EQ(profiles, testing::a100_profiles()) << "the older library tells no names";
 }
 
 TEST_P(NvmlGpusOnEither, LayoutsAreMadeAndTakenDown) {

@@ -31,7 +31,8 @@ Library::Library(void* mapped) : mapped_(mapped) {
        destroy_gpu_instance, compute_profile_info, compute_instances, compute_instance_by_id,
        compute_instance_info, create_compute_instance, destroy_compute_instance, compute_processes,
        active_vgpus, gpu_instance_of_vgpu);
-  // Of NVML 11, which R450 came with, one has another name and the same arguments.
+  // Older libraries have them under other names, with the same arguments. Source: updateVersionedSymbols in
+  // NVIDIA/go-nvml pkg/nvml/lib.go.
   if (!placements.exists()) {
     placements =
         Function<Device, unsigned, Placement*, unsigned*>("nvmlDeviceGetGpuInstancePossiblePlacements");
