@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "engine/bounds.hpp"
+#include "engine/repetition.hpp"
 #include "engine/rollback.hpp"
 #include "engine/step_run.hpp"
 #include "host/memo_files.hpp"
@@ -201,6 +202,10 @@ class Run {
       if (first && resumed_ && !begun()) return stop(RunReport::Result::failed);
       if (report_.last.phases.empty() || report_.last.phases.front().steps.empty()) return end_phase();
       if (first && !remember(look->seen)) return stop(RunReport::Result::failed);
+      if (auto why = repetition_.in_vain(report_.last); !why.empty()) {
+        report_.errors.push_back(std::move(why));
+        return stop(RunReport::Result::failed);
+      }
       if (!run_first_phase(std::move(look->before))) return stop(failure_);
     }
     report_.errors.push_back(fmt::format("the host is not as desired after {} rounds", options_.round_limit));
@@ -210,6 +215,7 @@ class Run {
   void begin_phase() {
     before_ = report_.last;
     held_before_ = report_.held.size();
+    repetition_.clear();
     journal_ = Journal({.document = desired_.name,
                         .boot_id = before_.host.boot_id,
                         .started = host_.view.clock.utc_now(),
@@ -253,6 +259,7 @@ class Run {
     report_.changed |= phase.changed();
     for (std::size_t i = 0; i < plan.steps.size(); ++i) {
       const Step& step = plan.steps[i].step;
+      if (phase.outcomes[i] == Outcome::done) repetition_.done(step);
       if (phase.outcomes[i] == Outcome::done && !step.check_only) report_.held.push_back(step.title);
       if (phase.errors[i])
         report_.errors.push_back(fmt::format("{}: {}", step.action.address, phase.errors[i]->sentence()));
@@ -330,7 +337,8 @@ class Run {
   Ownership owned_;
   Journal journal_{{}};
   RunContext context_{desired_.name, desired_.kinds, host_, owned_, journal_, reporter_};
-  Plan before_;                  ///< of the first look of the phase
+  Plan before_;  ///< of the first look of the phase
+  Repetition repetition_;
   std::size_t held_before_ = 0;  ///< entries of report_.held that are of earlier phases
   RollbackReport rolled_;
   RunReport report_;

@@ -183,7 +183,8 @@ TEST(Run, GivesUpWhenTheHostDoesNotConverge) {
   ToyBench bench;
   int made = 0;
   bench.kind("x").steps = [&](const auto&) {
-    Step step = toy("again", {}, {"x/" + std::to_string(made++), "up"});
+    Step step = toy("again", {}, {"x/" + std::to_string(made), "up"});
+    step.action.arguments = {{"number", made++}};
     return std::vector<Step>{std::move(step)};
   };
   auto host = bench.host.host();
@@ -194,6 +195,23 @@ TEST(Run, GivesUpWhenTheHostDoesNotConverge) {
   ASSERT_TRUE(report.has_value());
   EXPECT_EQ(report->result, RunReport::Result::undone);
   EXPECT_EQ(report->rounds, 8U);
+  EXPECT_THAT(bench.world->facts, IsEmpty());
+}
+
+TEST(Run, DoesNotDoForEverWhatSomethingElseUndoes) {
+  ToyBench bench;
+  bench.kind("x").steps = [&](const auto&) {
+    bench.world->facts.clear();  // as a look that starts what a document wants stopped
+    return std::vector{toy("again", {}, {"x/1", "up"})};
+  };
+  auto host = bench.host.host();
+  const Plan approved = bench.plan();
+  const auto report = reconcile(bench.desired, approved, host, bench.log, {.executor = {.workers = 1}});
+  ASSERT_TRUE(report.has_value());
+  EXPECT_EQ(report->result, RunReport::Result::failed);
+  EXPECT_FALSE(report->changed);
+  EXPECT_EQ(report->rounds, 3U);
+  EXPECT_THAT(report->errors, ElementsAre(HasSubstr("was done 2 times and does not last")));
   EXPECT_THAT(bench.world->facts, IsEmpty());
 }
 
