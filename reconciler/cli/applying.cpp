@@ -10,6 +10,7 @@
 #include "cli/recovery.hpp"
 #include "cli/run_guard.hpp"
 #include "cli/run_record.hpp"
+#include "cli/trial.hpp"
 #include "render/plan_summary.hpp"
 
 namespace gpuhost {
@@ -33,6 +34,7 @@ RunOptions run_options(const Options& options, const Desired& desired, Target& t
   if (target.simulated()) run.executor.workers = 1;  // so that the same host file ends the same every time
   run.resumes = target.simulated();
   run.rollback = !options.no_rollback;
+  run.confirm_within = options.confirm_within;
   const bool asked_before = desired.resumed && desired.resumed->reboots_left > 0;
   if (options.reboot || asked_before) run.reboot = [&target] { return target.reboot(); };
   return run;
@@ -70,8 +72,14 @@ ExitCode carry_out(const Options& options, const DecodedDocument& document, cons
                    RunOutput& output) {
   const InterruptWatch watch;
   auto host = target.host();
+  if (const auto begun = begin_approved(document.desired, options.confirm_within, plan, target); !begun)
+    return end_unchanged(output, plan, RunReport::Result::refused, begun.error().message,
+                         report(begun.error()));
   auto run =
       reconcile(document.desired, plan, host, output, run_options(options, document.desired, target, watch));
+  if (options.confirm_within)
+    if (const auto ended = end_fruitless_trial(document.desired, run, target); !ended)
+      (void)report(ended.error());  // its timer finds nothing to undo
   if (!run) {
     const auto code = report(run.error());
     const auto result =

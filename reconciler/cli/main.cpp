@@ -16,11 +16,12 @@ struct Verb {
   ExitCode (*run)(const Options&);
 };
 
-constexpr std::array<Verb, 12> verbs{{{"validate", run_validate},
+constexpr std::array<Verb, 13> verbs{{{"validate", run_validate},
                                       {"observe", run_observe},
                                       {"export", run_export},
                                       {"plan", run_plan},
                                       {"apply", run_apply},
+                                      {"confirm", run_confirm},
                                       {"verify", run_verify},
                                       {"release", run_release},
                                       {"recover", run_recover},

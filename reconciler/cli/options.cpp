@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "base/duration.hpp"
 #include "base/text.hpp"
 
 namespace gpuhost {
@@ -59,6 +60,12 @@ const std::vector<VerbSyntax>& verbs() {
        {"text", "json"},
        "  gpuhost apply -f host.yaml\n  gpuhost apply -f host.yaml --yes --allow stop-units\n"
        "  gpuhost apply -f host.yaml --host recorded.yaml --host-out after.yaml --reboot --yes"},
+      {"confirm",
+       "keep what 'apply --try' has applied",
+       false,
+       true,
+       {"text", "json"},
+       "  gpuhost apply -f host.yaml --try 10m && gpuhost confirm"},
       {"verify",
        "is the host as the document says, field by field",
        true,
@@ -106,8 +113,11 @@ const std::vector<VerbSyntax>& verbs() {
   return all;
 }
 
-constexpr std::array<std::string_view, 3> later_verbs{"confirm", "import", "fleet"};
-constexpr std::array<std::string_view, 2> later_options{"--try", "--guests"};
+constexpr std::array<std::string_view, 2> later_verbs{"import", "fleet"};
+constexpr std::array<std::string_view, 1> later_options{"--guests"};
+
+constexpr std::chrono::seconds shortest_trial{1};
+constexpr std::chrono::hours longest_trial{24};
 
 template <class Words>
 bool one_of(std::string_view word, const Words& words) {
@@ -153,6 +163,7 @@ struct Words {
   std::string allow;
   std::string missing = "refuse";
   std::string scope = "all";
+  std::string confirm_within;
 };
 
 /// Before the verb or after it.
@@ -193,6 +204,11 @@ void add_apply_options(CLI::App& app, Options& options, Words& words) {
   app.add_option("--allow", words.allow, "lower the disruption that the policy allows")
       ->type_name("LEVEL")
       ->excludes(plan);
+  app.add_option("--try", words.confirm_within,
+                 "undo it after this time unless 'gpuhost confirm' comes first")
+      ->type_name("DURATION")
+      ->excludes(app.get_option("--no-rollback"))
+      ->excludes(app.get_option("--scope"));
 }
 
 void add_release_options(CLI::App& app, Options& options, Words& words) {
@@ -224,9 +240,12 @@ void add_verb(CLI::App& app, const VerbSyntax& verb, Options& options, Words& wo
            "--scope", words.scope,
            "runtime: what a boot has lost (functions, vGPUs, bindings); devices: that without libvirt")
         ->type_name("SCOPE");
-  if (name == "apply" || name == "release" || name == "recover") add_host_out(sub, options);
+  if (name == "apply" || name == "confirm" || name == "release" || name == "recover")
+    add_host_out(sub, options);
   if (name == "apply") add_apply_options(sub, options, words);
   if (name == "release") add_release_options(sub, options, words);
+  if (name == "recover")
+    sub.add_flag("--overdue", options.overdue, "leave alone what may still be confirmed");
   if (name == "plan")
     sub.add_option("--out", options.out, "save the plan for 'apply PLAN'; it can be used once")
         ->type_name("PLAN")
@@ -272,6 +291,13 @@ std::optional<Ending> check_words(const VerbSyntax& verb, Options& options, cons
     if (!options.allow)
       return misuse(fmt::format("unknown level '{}' of --allow{}; one of: {}", words.allow,
                                 did_you_mean(words.allow, levels), join(levels, ", ")));
+  }
+  if (!words.confirm_within.empty()) {
+    options.confirm_within = parse_duration(words.confirm_within);
+    if (!options.confirm_within || *options.confirm_within < shortest_trial ||
+        *options.confirm_within > longest_trial)
+      return misuse(
+          fmt::format("--try takes 1s to 24h, written as 180s, 3m or 1h, not '{}'", words.confirm_within));
   }
   if (options.reboot && !options.root.empty())
     return misuse("--reboot cannot go with --root: nothing runs in a directory");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <expected>
 #include <optional>
 #include <string>
@@ -34,6 +35,8 @@ struct Options {
   bool reboot = false;
   bool no_rollback = false;
   bool skip_missing = false;  ///< --missing skip
+  bool overdue = false;
+  std::optional<std::chrono::seconds> confirm_within;  ///< --try
 
   /// Neither --host nor --root.
   [[nodiscard]] bool live() const { return host_file.empty() && root.empty(); }

@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "engine/journal.hpp"
+#include "engine/trial.hpp"
 #include "render/verify.hpp"
 
 namespace gpuhost {
@@ -38,11 +39,25 @@ std::optional<Note> note_of_left(const Result<std::optional<Journal>>& left) {
     return Note{Note::Severity::warning,
                 {},
                 what + " waits to be confirmed",
-                "nothing is applied until that is decided; 'gpuhost recover' undoes it"};
+                "nothing is applied until that is decided: 'gpuhost confirm' keeps it, 'gpuhost recover' "
+                "undoes it"};
   return Note{Note::Severity::warning,
               {},
               what + " has not ended: it goes on, or was interrupted",
               "after an interrupted run apply undoes first what that has done, and plans then"};
+}
+
+/// A boot unit does not bring back what was undone for want of a word.
+Result<std::optional<Note>> note_of_trial(const Desired& desired, const HostView& host) {
+  if (desired.scope == Scope::all) return std::nullopt;
+  const auto trials = load_trials(host.files);
+  if (!trials) return std::unexpected(trials.error());
+  const auto tried = trials->find(desired.name);
+  if (tried == trials->end() || tried->second != desired.sha256) return std::nullopt;
+  return Note{Note::Severity::error,
+              {},
+              fmt::format("document '{}' was tried and not confirmed", desired.name),
+              "apply it without --scope to keep it, or put the earlier document in its place"};
 }
 
 }  // namespace
@@ -62,10 +77,13 @@ OrExit<Plan> plan_document(DecodedDocument& document, const HostView& host, Trus
     return std::unexpected(report(meant.error()));
   if (const auto held = hold_to_local_limits(document, host.files, local_limits); !held)
     return std::unexpected(held.error());
+  auto unconfirmed = note_of_trial(document.desired, host);
+  if (!unconfirmed) return std::unexpected(report(unconfirmed.error()));
   auto resuming = resume_pending(document.desired, host);
   if (!resuming) return std::unexpected(report(resuming.error()));
   auto plan = plan_once(document.desired, host);
   if (!plan) return std::unexpected(report(plan.error()));
+  if (*unconfirmed) plan->notes.push_back(**std::move(unconfirmed));
   if (*resuming) plan->notes.push_back(**std::move(resuming));
   if (const auto& resumed = document.desired.resumed)
     for (auto& excess : resumed->bounds.exceeded_by(*plan, true))

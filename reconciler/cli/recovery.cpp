@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/duration.hpp"
 #include "cli/run_record.hpp"
 #include "kinds/registry.hpp"
 
@@ -9,12 +10,13 @@ namespace gpuhost {
 
 namespace {
 
-Result<void> check_unconfirmed(const Journal& journal) {
-  if (!journal.awaits_confirmation()) return {};
+Result<void> check_unconfirmed(const Journal& journal, const HostView& host) {
+  const auto left = journal.time_to_confirm(host);
+  if (!left || *left == std::chrono::seconds::zero()) return {};
   return fail(ErrorKind::busy,
-              fmt::format("the run of document '{}' of {} waits to be confirmed", journal.header().document,
-                          journal.header().started),
-              "undo it with 'gpuhost recover', or wait until its time is over");
+              fmt::format("the run of document '{}' of {} waits to be confirmed, for {} more",
+                          journal.header().document, journal.header().started, duration_text(*left)),
+              "keep it with 'gpuhost confirm', or undo it with 'gpuhost recover'");
 }
 
 }  // namespace
@@ -26,7 +28,8 @@ OrExit<std::optional<RecoverReport>> end_interrupted_run(Target& target, RunOutp
   if (!journal) return std::unexpected(report(journal.error()));
   if (!*journal) return std::nullopt;
   if (unconfirmed == Unconfirmed::refuse)
-    if (const auto free = check_unconfirmed(**journal); !free) return std::unexpected(report(free.error()));
+    if (const auto free = check_unconfirmed(**journal, host.view); !free)
+      return std::unexpected(report(free.error()));
   output.recovering((*journal)->header());
   const auto kinds = all_kinds();
   auto recovered = recover(kinds, host, output);

@@ -9,7 +9,7 @@
 
 namespace gpuhost {
 
-/// Whether a run that waits to be confirmed is undone, too.
+/// Whether a run that may still be confirmed is undone, too. One whose time is over always is.
 enum class Unconfirmed { refuse, undo };
 
 /// Ends the interrupted run of this host, tells of it and records it; nothing if there is none. The caller

@@ -101,12 +101,14 @@ class JsonLinesOutput final : public RunOutput {
   }
   void verified(const Plan& outcome) override { write("verify_result", verify_json(outcome)); }
   void ended(const RunReport& report, ExitCode code) override {
+    const auto confirm_within = report.confirm_within ? Json(report.confirm_within->count()) : Json();
     write("summary", {{"result", to_string(report.result)},
                       {"changed", report.changed},
                       {"reboot_required", reboot_json(report.last)},
                       {"done", report.held},
                       {"undone", report.undone},
                       {"errors", report.errors},
+                      {"confirm_within_s", confirm_within},
                       {"exit_code", std::to_underlying(code)}});
   }
   void ended_unplanned(std::string_view result, bool changed, ExitCode code) override {

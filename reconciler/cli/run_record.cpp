@@ -48,6 +48,12 @@ Result<void> record_recovery(const RecoverReport& report, Host& host) {
                                                                               host.view.clock.utc_now())));
 }
 
+Result<void> record_confirmation(Host& host) {
+  const auto known = read_status(host.view.files);
+  if (!known || known->is_null()) return {};  // what a boot or another hand took is not made up
+  return host.files.replace(status_file.path, json_text(confirmed_status_json(*known)));
+}
+
 Result<Json> read_status(const FileReader& files) {
   return status_file.read(files);
 }

@@ -15,6 +15,9 @@ Result<void> record_run(const RunReport& report, Host& host);
 /// The same after an interrupted run was ended.
 Result<void> record_recovery(const RecoverReport& report, Host& host);
 
+/// The same when a trial was confirmed.
+Result<void> record_confirmation(Host& host);
+
 /// What the last run since boot left. Null: there was none. stale: a newer gpuhost wrote it.
 [[nodiscard]] Result<Json> read_status(const FileReader& files);
 

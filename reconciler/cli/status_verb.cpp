@@ -33,10 +33,14 @@ ExitCode run_status(const Options& options) {
   if (!journal) return report(journal.error());
   auto pending = load_pending_phases(target->view().files);
   if (!pending) return report(pending.error());
+  auto trials = load_trials(target->view().files);
+  if (!trials) return report(trials.error());
   StatusView view{.status = *status};
   view.pending = *std::move(pending);
   view.boot_id = HostIdentity::read(target->view().files).boot_id;
+  view.trials = *std::move(trials);
   view.left = *std::move(journal);
+  if (view.left) view.to_confirm = view.left->time_to_confirm(target->view());
   if (!target->simulated()) {
     auto holder = RunLock::holder(run_lock_path(options));
     if (holder)

@@ -13,6 +13,8 @@ namespace gpuhost {
 
 namespace {
 
+constexpr const char* trial_unit = "gpuhost-trial";
+constexpr std::chrono::minutes undo_limit{30};  // as of the boot units
 constexpr std::size_t host_file_limit = std::size_t{16} << 20U;
 
 OrExit<HostFile> load_host_file(const std::string& path) {
@@ -94,6 +96,19 @@ Host Target::host() {
 
 Result<void> Target::reboot() {
   return sim_ ? sim_->reboot() : real_->reboot();
+}
+
+Result<void> Target::undo_later(std::chrono::seconds within) {
+  if (sim_) return {};
+  std::error_code code;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", code);
+  if (code)
+    return std::unexpected(system_error(code.value(), "tell where this program lies:", "/proc/self/exe"));
+  return real_->run_later(trial_unit, {{program, "recover", "--overdue", "--no-color"}, undo_limit}, within);
+}
+
+Result<void> Target::cancel_undo() {
+  return sim_ ? Result<void>{} : real_->cancel_later(trial_unit);
 }
 
 Result<void> Target::save() {

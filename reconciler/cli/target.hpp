@@ -28,6 +28,11 @@ class Target {
   [[nodiscard]] const HostFile* host_file() const { return sim_ ? &sim_->file() : nullptr; }
   /// On a simulator: returns when the host is up again; on the live host: when the restart is under way.
   Result<void> reboot();
+  /// A trial that is not confirmed within this time will be undone, whatever becomes of this process.
+  /// unavailable: nobody would do it. A simulator's time stands still between runs: only its boot ends one.
+  Result<void> undo_later(std::chrono::seconds within);
+  /// The trial is over. Done when nothing is left that would undo it.
+  Result<void> cancel_undo();
   /// Writes a simulated host back if it has changed, or wherever --host-out says. Nothing to do for a real
   /// one.
   Result<void> save();

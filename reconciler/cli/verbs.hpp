@@ -10,6 +10,7 @@ namespace gpuhost {
 [[nodiscard]] ExitCode run_export(const Options& options);
 [[nodiscard]] ExitCode run_plan(const Options& options);
 [[nodiscard]] ExitCode run_apply(const Options& options);
+[[nodiscard]] ExitCode run_confirm(const Options& options);
 [[nodiscard]] ExitCode run_verify(const Options& options);
 [[nodiscard]] ExitCode run_release(const Options& options);
 [[nodiscard]] ExitCode run_recover(const Options& options);

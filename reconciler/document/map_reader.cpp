@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/duration.hpp"
 #include "base/text.hpp"
 #include "document/messages.hpp"
 #include "document/scalar.hpp"
@@ -181,21 +182,17 @@ std::optional<std::chrono::seconds> Value::duration(std::chrono::seconds least,
                                                     std::chrono::seconds most) const {
   if (!is(Node::Kind::scalar, "a duration")) return std::nullopt;
   const auto& text = node_->text;
-  const auto number = parse_unsigned(text.substr(0, text.find_first_not_of("0123456789")));
-  const auto unit = text.empty() ? '\0' : text.back();
-  const bool well_formed = number && text.find_first_not_of("0123456789") == text.size() - 1;
-  if (!well_formed || (unit != 's' && unit != 'm' && unit != 'h')) {
+  const auto duration = parse_duration(text);
+  if (!duration) {
     report(messages::malformed, fmt::format("'{}' is not a duration", text), "write it as 180s, 3m or 1h");
     return std::nullopt;
   }
-  const std::uint64_t factor = unit == 's' ? 1 : unit == 'm' ? 60 : 3600;
-  const auto limit = static_cast<std::uint64_t>(most.count());
-  if (*number > limit / factor || *number * factor < static_cast<std::uint64_t>(least.count())) {
+  if (*duration > most || *duration < least) {
     report(messages::out_of_range,
            fmt::format("{} is not between {}s and {}s", text, least.count(), most.count()));
     return std::nullopt;
   }
-  return std::chrono::seconds(*number * factor);
+  return duration;
 }
 
 std::optional<std::size_t> Value::word_index(std::span<const std::string> words) const {

@@ -1,10 +1,13 @@
 #include "engine/journal.hpp"
 
+#include <algorithm>
 #include <array>
+#include <cstdint>
 
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "engine/plan.hpp"
 
 namespace gpuhost {
 
@@ -138,7 +141,7 @@ void Journal::take(const Json& record) {
   } else if (word == "released") {
     obligations_.at(record.at("obligation")).discharged = true;
   } else if (word == "awaits_confirmation") {
-    awaits_confirmation_ = true;
+    confirm_until_ = std::chrono::seconds(record.at("until_s").get<std::int64_t>());
   }
 }
 
@@ -175,10 +178,18 @@ Result<void> Journal::discharge(std::size_t obligation, FileWriter& files) {
   return write({{"record", "released"}, {"obligation", obligation}}, files);
 }
 
-Result<void> Journal::await_confirmation(FileWriter& files) {
+Result<void> Journal::await_confirmation(std::chrono::seconds until, FileWriter& files) {
   if (steps_.empty()) return {};
-  awaits_confirmation_ = true;
-  return write({{"record", "awaits_confirmation"}}, files);
+  confirm_until_ = until;
+  return write({{"record", "awaits_confirmation"}, {"until_s", until.count()}}, files);
+}
+
+std::optional<std::chrono::seconds> Journal::time_to_confirm(const HostView& host) const {
+  using std::chrono::seconds;
+  if (!confirm_until_) return std::nullopt;
+  if (HostIdentity::read(host.files).boot_id != header_.boot_id) return seconds::zero();
+  const auto now = std::chrono::floor<seconds>(host.clock.since_boot());
+  return std::max(*confirm_until_ - now, seconds::zero());
 }
 
 Result<void> Journal::close(FileWriter& files) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -8,7 +9,7 @@
 #include "base/result.hpp"
 #include "engine/ownership.hpp"
 #include "engine/step.hpp"
-#include "host/files.hpp"
+#include "host/host.hpp"
 
 namespace gpuhost {
 
@@ -71,15 +72,18 @@ class Journal {
   Result<std::size_t> begin(StepRecord record, std::optional<Obligation> obligation, FileWriter& files);
   Result<void> end(std::size_t record, StepRecord::State state, FileWriter& files);
   Result<void> discharge(std::size_t obligation, FileWriter& files);
-  /// All steps are done and may be kept or undone: see `confirm`.
-  Result<void> await_confirmation(FileWriter& files);
+  /// What was done may be kept or undone until then, in time since boot: see `confirm`.
+  Result<void> await_confirmation(std::chrono::seconds until, FileWriter& files);
   /// The run is over: nothing is to be undone any more.
   Result<void> close(FileWriter& files);
 
   [[nodiscard]] const Header& header() const { return header_; }
   [[nodiscard]] const std::vector<StepRecord>& steps() const { return steps_; }
   [[nodiscard]] const std::vector<Obligation>& obligations() const { return obligations_; }
-  [[nodiscard]] bool awaits_confirmation() const { return awaits_confirmation_; }
+  [[nodiscard]] bool awaits_confirmation() const { return confirm_until_.has_value(); }
+  /// How long it may still be confirmed; zero: no more, since the time is over or the host was booted.
+  /// Nothing: it does not wait to be confirmed.
+  [[nodiscard]] std::optional<std::chrono::seconds> time_to_confirm(const HostView& host) const;
 
  private:
   Result<void> write(const Json& record, FileWriter& files);
@@ -88,7 +92,7 @@ class Journal {
   Header header_;
   std::vector<StepRecord> steps_;
   std::vector<Obligation> obligations_;
-  bool awaits_confirmation_ = false;
+  std::optional<std::chrono::seconds> confirm_until_;  ///< since boot
   bool on_disk_ = false;
   bool torn_ = false;  ///< the file's last line has no end
 };

@@ -226,12 +226,15 @@ class Run {
   /// What was stopped is started again; from here on nothing is undone any more, unless it waits for a word.
   Result<void> end_phase() {
     if (!settle()) return stop(RunReport::Result::failed);
-    const bool waits = options_.await_confirmation && !report_.last.reboot_required();
-    if (auto kept = waits ? journal_.await_confirmation(host_.files) : journal_.close(host_.files); !kept) {
-      report_.errors.push_back(kept.error().sentence());
-      finish(RunReport::Result::failed);
-    }
+    if (!recorded(end_journal())) finish(RunReport::Result::failed);
     return {};
+  }
+
+  Result<void> end_journal() {
+    if (!options_.confirm_within || journal_.steps().empty()) return journal_.close(host_.files);
+    report_.confirm_within = options_.confirm_within;
+    const auto now = std::chrono::floor<std::chrono::seconds>(host_.view.clock.since_boot());
+    return journal_.await_confirmation(now + *options_.confirm_within, host_.files);
   }
 
   bool may_run(bool first) {
@@ -282,10 +285,9 @@ class Run {
     const bool undoes = result == RunReport::Result::failed && options_.rollback && !journal_.steps().empty();
     if (undoes) roll_back_phase();
     bool whole = settle();
-    if (auto closed = journal_.close(host_.files); !closed) {
-      report_.errors.push_back(closed.error().sentence());
-      whole = false;
-    }
+    // A trial that was interrupted is one of what it has come to.
+    const bool tried = result == RunReport::Result::interrupted;
+    whole &= recorded(tried ? end_journal() : journal_.close(host_.files));
     look_again(undoes, whole);
     if (undoes) reporter_.rollback_ended(report_.result == RunReport::Result::undone || !report_.changed);
     return {};

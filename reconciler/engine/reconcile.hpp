@@ -1,6 +1,8 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,8 +41,9 @@ struct RunOptions {
   std::function<Result<void>()> reboot = {};
   bool resumes = false;
   bool rollback = true;  ///< after a failure, undo what the phase has done
-  /// Leave the journal of a run that converged, so that `recover` can undo it until `confirm`.
-  bool await_confirmation = false;
+  /// A trial: unless it is confirmed within this time after its end, what it has done is to be undone; so its
+  /// journal stays. A run that fails is undone at once all the same.
+  std::optional<std::chrono::seconds> confirm_within = {};
   unsigned round_limit = 8;  ///< rounds in one phase
 };
 
@@ -61,6 +64,8 @@ struct RunReport {
   std::vector<std::string> errors;  ///< "address: what failed, why, what to do"
   std::vector<std::string> held;    ///< titles of the steps that were done and not undone
   std::vector<std::string> undone;  ///< titles of the steps that were undone
+  /// Unless it is confirmed within this time, what holds will be undone.
+  std::optional<std::chrono::seconds> confirm_within = {};
 };
 
 [[nodiscard]] std::string_view to_string(RunReport::Result result);

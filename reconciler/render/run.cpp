@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/duration.hpp"
 #include "base/text.hpp"
 #include "render/plan_summary.hpp"
 
@@ -72,7 +73,12 @@ std::string run_text(const RunReport& report, const Style& style) {
     for (const auto& reason : reboot["reasons"]) reasons.push_back(reason.get<std::string>());
     text += list_text("Waiting for the reboot:", reasons);
   }
-  return text + style.bold(verdict(report, style)) + "\n";
+  text += style.bold(verdict(report, style)) + "\n";
+  if (report.confirm_within)
+    text += style.yellow(fmt::format("It is undone in {}, or at a reboot, unless 'gpuhost confirm' keeps it.",
+                                     duration_text(*report.confirm_within))) +
+            "\n";
+  return text;
 }
 
 std::string recovery_text(const RecoverReport& report, const Style& style) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 
@@ -7,6 +8,7 @@
 #include "engine/reconcile.hpp"
 #include "engine/recover.hpp"
 #include "engine/run_lock.hpp"
+#include "engine/trial.hpp"
 #include "render/style.hpp"
 
 namespace gpuhost {
@@ -29,6 +31,9 @@ namespace gpuhost {
 /// its document says was not looked at.
 [[nodiscard]] Json recovered_status_json(Json known, const RecoverReport& report, const std::string& ended);
 
+/// The same when what was tried is kept.
+[[nodiscard]] Json confirmed_status_json(Json known);
+
 /// What `status` shows. `status` is null when there was no run since boot; `unreadable_lock` says why the
 /// holder of the run lock cannot be told.
 struct StatusView {
@@ -36,8 +41,11 @@ struct StatusView {
   std::optional<RunLock::Holder> holder = {};
   std::optional<std::string> unreadable_lock = {};
   std::optional<Journal> left = {};  ///< by a run that was interrupted, goes on, or waits to be confirmed
-  PendingPhases pending = {};        ///< what a later boot goes on with
-  std::string boot_id = {};          ///< of the boot that is looked at
+  /// How long `left` may still be confirmed; nothing if it does not wait for that.
+  std::optional<std::chrono::seconds> to_confirm = {};
+  Trials trials = {};          ///< documents that no boot unit applies
+  PendingPhases pending = {};  ///< what a later boot goes on with
+  std::string boot_id = {};    ///< of the boot that is looked at
 };
 
 [[nodiscard]] Json status_view_json(const StatusView& view);

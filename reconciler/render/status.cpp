@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/duration.hpp"
 #include "base/text.hpp"
 #include "render/plan_summary.hpp"
 #include "render/run.hpp"
@@ -27,10 +28,17 @@ Json in_sync(const Plan& plan) {
   return condition("InSync", "True", "AsDesired", counted(counts.in_sync, "field"));
 }
 
+Json idle() {
+  return condition("Progressing", "False", "Idle", "no run is under way");
+}
+
 Json progressing(const RunReport& report) {
   if (report.result == RunReport::Result::reboot_required)
     return condition("Progressing", "True", "WaitingForReboot", "the next boot finishes what is staged");
-  return condition("Progressing", "False", "Idle", "no run is under way");
+  if (report.confirm_within)
+    return condition("Progressing", "True", "AwaitingConfirmation",
+                     "what was tried is undone unless 'gpuhost confirm' keeps it");
+  return idle();
 }
 
 Json reboot_required(const Plan& plan) {
@@ -107,12 +115,18 @@ std::string pending_text(const std::string& document, const PendingPhase& phase,
                      phase.boots, PendingPhase::most_boots);
 }
 
-std::string left_text(const Journal& journal) {
+std::string left_text(const Journal& journal, std::optional<std::chrono::seconds> to_confirm) {
   const auto& run = journal.header();
   const auto what = fmt::format("run of document '{}' of {}", escape_for_terminal(run.document),
                                 escape_for_terminal(run.started));
-  if (journal.awaits_confirmation())
-    return fmt::format("The {} waits to be confirmed: 'gpuhost recover' undoes it.\n", what);
+  if (to_confirm && *to_confirm > std::chrono::seconds::zero())
+    return fmt::format(
+        "The {} waits to be confirmed, for {} more: 'gpuhost confirm' keeps it, 'gpuhost recover' undoes "
+        "it.\n",
+        what, duration_text(*to_confirm));
+  if (to_confirm)
+    return fmt::format("The {} was not confirmed in time: 'gpuhost recover' or the next apply undoes it.\n",
+                       what);
   return fmt::format("The {} was interrupted: 'gpuhost recover' or the next apply undoes what it has done.\n",
                      what);
 }
@@ -168,6 +182,7 @@ Json recovered_status_json(Json known, const RecoverReport& report, const std::s
   if (!conditions.is_array()) conditions = Json::array();
   set_condition(conditions, condition("InSync", "Unknown", "NotLooked",
                                       "not looked at since an interrupted run was ended"));
+  set_condition(conditions, idle());
   const auto outcome = recovery_json(report);
   set_condition(conditions, report.complete()
                                 ? condition("Degraded", "True", "RunInterrupted",
@@ -185,6 +200,13 @@ Json recovered_status_json(Json known, const RecoverReport& report, const std::s
   return status;
 }
 
+Json confirmed_status_json(Json known) {
+  auto& conditions = known["conditions"];
+  if (!conditions.is_array()) conditions = Json::array();
+  set_condition(conditions, idle());
+  return known;
+}
+
 Json status_view_json(const StatusView& view) {
   Json json{{"format_version", 1}, {"status", view.status}, {"lock", {{"holder", nullptr}}}};
   if (view.holder) json["lock"]["holder"] = {{"pid", view.holder->pid}, {"command", view.holder->command}};
@@ -194,7 +216,9 @@ Json status_view_json(const StatusView& view) {
   if (view.left && !view.holder)
     json["interrupted"] = {{"document", view.left->header().document},
                            {"started", view.left->header().started},
-                           {"awaits_confirmation", view.left->awaits_confirmation()}};
+                           {"awaits_confirmation", view.left->awaits_confirmation()},
+                           {"to_confirm_s", view.to_confirm ? Json(view.to_confirm->count()) : Json()}};
+  json["unconfirmed"] = view.trials;
   return json;
 }
 
@@ -213,7 +237,11 @@ std::string status_text(const StatusView& view, const Style& style) {
     text += "No run has changed this host since it was booted.\n";
   }
   for (const auto& [document, phase] : view.pending) text += pending_text(document, phase, view.boot_id);
-  if (view.left && !view.holder) text += left_text(*view.left);
+  for (const auto& [document, sha256] : view.trials)
+    if (!view.to_confirm || view.left->header().document != document)
+      text += fmt::format("Document {} was tried and not confirmed: no boot unit applies it.\n",
+                          escape_for_terminal(document));
+  if (view.left && !view.holder) text += left_text(*view.left, view.to_confirm);
   return text + fmt::format("Run lock: {}\n", lock_text(view));
 }
 

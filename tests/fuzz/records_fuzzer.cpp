@@ -5,6 +5,7 @@
 #include "engine/journal.hpp"
 #include "engine/ownership.hpp"
 #include "engine/pending_phase.hpp"
+#include "engine/trial.hpp"
 #include "host/real/proc_modules.hpp"
 #include "support/memory_host.hpp"
 
@@ -20,6 +21,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     (void)owned->store(memory.view.files, memory.files);
   host.put(gpuhost::pending_phases_path, text);
   (void)gpuhost::load_pending_phases(memory.view.files);
+  host.put(gpuhost::trials_path, text);
+  (void)gpuhost::load_trials(memory.view.files);
   (void)gpuhost::Journal::load(memory.view.files);
   return 0;
 }

@@ -61,4 +61,13 @@ Result<void> LazySystemd::reboot() {
   return with(reach(), [](Systemd& systemd) { return systemd.reboot(); });
 }
 
+Result<void> LazySystemd::run_later(const std::string& name, const Command& command,
+                                    std::chrono::seconds delay) {
+  return with(reach(), [&](Systemd& systemd) { return systemd.run_later(name, command, delay); });
+}
+
+Result<void> LazySystemd::cancel_later(const std::string& name) {
+  return with(reach(), [&](Systemd& systemd) { return systemd.cancel_later(name); });
+}
+
 }  // namespace gpuhost

@@ -25,6 +25,9 @@ class LazySystemd final : public Systemd {
   Result<void> disable(const std::string& unit) override;
   Result<CommandResult> run(const Command& command) override;
   Result<void> reboot() override;
+  Result<void> run_later(const std::string& name, const Command& command,
+                         std::chrono::seconds delay) override;
+  Result<void> cancel_later(const std::string& name) override;
 
  private:
   Result<Systemd*> reach() const;

@@ -93,4 +93,16 @@ Result<void> RealHost::reboot() {
   return adapters_->systemd.reboot();
 }
 
+Result<void> RealHost::run_later(const std::string& name, const Command& command,
+                                 std::chrono::seconds delay) {
+  if (!adapters_->running)
+    return fail(ErrorKind::unavailable, "only the running system can run something later");
+  return adapters_->systemd.run_later(name, command, delay);
+}
+
+Result<void> RealHost::cancel_later(const std::string& name) {
+  if (!adapters_->running) return {};
+  return adapters_->systemd.cancel_later(name);
+}
+
 }  // namespace gpuhost

@@ -22,6 +22,9 @@ class RealHost {
   [[nodiscard]] Host host();
   /// Asks systemd to reboot and returns at once.
   Result<void> reboot();
+  /// As Systemd says. unavailable: no systemd runs here.
+  Result<void> run_later(const std::string& name, const Command& command, std::chrono::seconds delay);
+  Result<void> cancel_later(const std::string& name);
 
  private:
   struct Adapters;

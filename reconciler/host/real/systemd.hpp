@@ -13,6 +13,14 @@ class Systemd : public UnitReader, public UnitWriter, public CommandRunner {
  public:
   /// Asks for an orderly reboot and returns at once.
   virtual Result<void> reboot() = 0;
+
+  /// Runs a command after `delay`, whatever becomes of gpuhost: as NAME.service, started by NAME.timer, both
+  /// of which take the place of earlier ones and are gone when it has ended, or with a reboot. A command that
+  /// ends with EX_TEMPFAIL (75) is run again, until it does not.
+  virtual Result<void> run_later(const std::string& name, const Command& command,
+                                 std::chrono::seconds delay) = 0;
+  /// Done when nothing of this name is left to be run, or runs.
+  virtual Result<void> cancel_later(const std::string& name) = 0;
 };
 
 }  // namespace gpuhost

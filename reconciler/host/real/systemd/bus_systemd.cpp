@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "host/real/systemd/delayed_service.hpp"
 #include "host/real/systemd/session.hpp"
 #include "host/real/systemd/transient_service.hpp"
 
@@ -113,6 +114,24 @@ Result<CommandResult> BusSystemd::run(const Command& command) {
   return guarded("run", command.argv.front(), [&]() -> Result<CommandResult> {
     Session session;
     return run_as_service(session, command);
+  });
+}
+
+Result<void> BusSystemd::run_later(const std::string& name, const Command& command,
+                                   std::chrono::seconds delay) {
+  return guarded("put off", command.argv.front(), [&]() -> Result<void> {
+    Session session;
+    session.watch_jobs();
+    if (auto cancelled = cancel_delayed(session, name); !cancelled) return cancelled;
+    return start_delayed(session, name, command, delay);
+  });
+}
+
+Result<void> BusSystemd::cancel_later(const std::string& name) {
+  return guarded("stop unit", name + ".timer", [&]() -> Result<void> {
+    Session session;
+    session.watch_jobs();
+    return cancel_delayed(session, name);
   });
 }
 

@@ -23,6 +23,10 @@ class BusSystemd final : public Systemd {
   /// Through logind if it runs, which waits for those who delay a shutdown; else by starting reboot.target.
   Result<void> reboot() override;
 
+  Result<void> run_later(const std::string& name, const Command& command,
+                         std::chrono::seconds delay) override;
+  Result<void> cancel_later(const std::string& name) override;
+
  private:
   Result<void> run_job(const char* action, const char* method, const std::string& unit,
                        std::chrono::seconds limit);

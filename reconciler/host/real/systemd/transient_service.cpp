@@ -10,18 +10,13 @@
 
 #include "host/real/command_environment.hpp"
 #include "host/real/systemd/run_log.hpp"
+#include "host/real/systemd/unit_properties.hpp"
 
 namespace gpuhost {
 
 namespace {
 
-using std::chrono::microseconds;
 using std::chrono::seconds;
-
-using Property = sdbus::Struct<std::string, sdbus::Variant>;
-using Properties = std::vector<Property>;
-using AuxiliaryUnit = sdbus::Struct<std::string, Properties>;
-using ExecCommand = sdbus::Struct<std::string, std::vector<std::string>, bool>;
 
 constexpr const char* service_interface = "org.freedesktop.systemd1.Service";
 constexpr seconds stop_limit{5};        // between SIGTERM and SIGKILL
@@ -37,37 +32,19 @@ Result<std::string> unit_name_for(const std::string& program) {
   return fmt::format("gpuhost-{}-{:016x}.service", name.substr(0, 100), random);
 }
 
-/// systemd expands $VARIABLE in arguments; "$$" stands for a dollar. Source: systemd.service(5), "Command
-/// lines".
-std::vector<std::string> without_expansion(const std::vector<std::string>& argv) {
-  std::vector<std::string> escaped;
-  for (const auto& argument : argv) {
-    auto& made = escaped.emplace_back();
-    for (const char c : argument) made.append(c == '$' ? 2 : 1, c);
-  }
-  return escaped;
-}
-
-template <class T>
-Property property(const char* name, const T& value) {
-  return {name, sdbus::Variant(value)};
-}
-
-Properties service_properties(const Command& command, const std::string& log) {
-  const auto usec = [](seconds time) { return static_cast<std::uint64_t>(microseconds(time).count()); };
-  const auto argv = without_expansion(command.argv);
+UnitProperties service_properties(const Command& command, const std::string& log) {
   return {
       property("Description", fmt::format("gpuhost runs {}", command.argv.front())),
       property("Type", std::string("oneshot")),
       property("RemainAfterExit", true),
       // Nothing of ours waits for, or is stopped by, the boot or shutdown that it may be part of.
       property("DefaultDependencies", false),
-      property("TimeoutStartUSec", usec(std::max(command.limit, seconds(1)))),  // 0 would be no limit
-      property("TimeoutStopUSec", usec(stop_limit)),
+      property("TimeoutStartUSec", in_usec(std::max(command.limit, seconds(1)))),  // 0 would be no limit
+      property("TimeoutStopUSec", in_usec(stop_limit)),
       property("StandardOutputFileToAppend", log),
       property("StandardError", std::string("inherit")),
-      property("Environment", std::vector<std::string>{command_locale, command_path}),
-      property("ExecStart", std::vector<ExecCommand>{{command.argv.front(), argv, false}}),
+      command_environment(),
+      exec_start(command),
   };
 }
 
