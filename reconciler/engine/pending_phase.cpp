@@ -56,6 +56,7 @@ Result<void> leave_pending(const std::string& document, PendingPhase phase, cons
   const bool enough = known != phases->end() && known->second.document_sha256 == phase.document_sha256 &&
                       known->second.boot_id == phase.boot_id &&
                       known->second.reboots_left == phase.reboots_left &&
+                      known->second.boots == phase.boots && known->second.begun_in == phase.begun_in &&
                       known->second.bounds.exceeded_by(left, false).empty();
   if (enough) return {};
   phases->insert_or_assign(document, std::move(phase));

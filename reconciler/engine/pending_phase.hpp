@@ -40,8 +40,8 @@ inline constexpr const char* pending_phases_path = "/var/lib/gpuhost/pending.jso
 /// stale: written by a newer gpuhost; invalid: damaged.
 [[nodiscard]] Result<PendingPhases> load_pending_phases(const FileReader& files);
 
-/// Leaves the phase to the next boot. One that is known and allows all that `left` still needs stays as it
-/// is.
+/// Leaves the phase to the next boot. One that is known, was begun as often and allows all that `left` still
+/// needs stays as it is; what a person has approved anew was never begun.
 Result<void> leave_pending(const std::string& document, PendingPhase phase, const Plan& left, Host& host);
 
 /// Counts the boot, before anything is done in it.

@@ -132,6 +132,15 @@ TEST_F(PendingRun, IsTriedInThreeBootsAndThenGivenUp) {
   EXPECT_THAT(pending(), IsEmpty());
 }
 
+TEST_F(PendingRun, ApprovedAnewItHasAllItsTriesAgain) {
+  (void)apply();
+  bench.host.put(boot_id_path, "boot-1\n");  // in which the parameter does not come up
+  EXPECT_EQ(go_on().result, Result::reboot_required);
+  EXPECT_EQ(pending().at("toy").boots, 1U);
+  EXPECT_EQ(apply().result, Result::reboot_required);
+  EXPECT_EQ(pending().at("toy").boots, 0U);
+}
+
 TEST_F(PendingRun, TheTryIsOnRecordBeforeItsFirstStep) {
   (void)apply();
   reboot();
