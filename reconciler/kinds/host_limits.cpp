@@ -63,6 +63,19 @@ bool allows(const std::vector<std::string>& globs, const LimitedPart& part) {
   });
 }
 
+/// A community's merge of the vGPU manager and the guests' driver in one package, which NVIDIA does not make.
+bool is_merged_driver(const LimitedPart& part) {
+  return part.sort == Sort::source && part.name.contains("grid-vgpu-kvm");
+}
+
+Note refusal_of_merged(const LimitedPart& part) {
+  return {
+      Note::Severity::error, part.address,
+      fmt::format("{} is a merge of host and guest driver that is not NVIDIA's", part.name),
+      fmt::format("use NVIDIA's vgpu-kvm package, or name this one, without a pattern, under sources in {}",
+                  local_limits_path)};
+}
+
 }  // namespace
 
 std::optional<HostLimits> decode_host_limits(Diagnostics& diagnostics, std::set<std::string>* known_keys) {
@@ -102,6 +115,8 @@ std::vector<Note> forbidden(const std::vector<LimitedPart>& parts, const HostLim
   std::vector<Note> notes;
   for (const auto& part : parts) {
     const auto& allowed = names_of(part.sort, limits);
+    const bool by_name = allowed && std::ranges::find(*allowed, part.name) != allowed->end();
+    if (is_merged_driver(part) && !by_name) notes.push_back(refusal_of_merged(part));
     if (!allowed || allows(*allowed, part)) continue;
     notes.push_back({Note::Severity::error, part.address,
                      fmt::format("{} of this host does not allow {}", local_limits_path, part.name),

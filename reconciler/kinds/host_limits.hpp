@@ -36,7 +36,7 @@ struct LimitedPart {
 
 [[nodiscard]] std::vector<LimitedPart> limited_parts(const DocumentSpecs& specs);
 
-/// An error note for each part that is not allowed.
+/// An error note for each part that is not allowed; a merged driver is allowed by its very name only.
 [[nodiscard]] std::vector<Note> forbidden(const std::vector<LimitedPart>& parts, const HostLimits& limits);
 
 }  // namespace gpuhost

@@ -47,6 +47,17 @@ TEST(HostLimits, AnAbsentKeyLimitsNothing) {
               IsEmpty());
 }
 
+TEST(HostLimits, AMergedDriverIsAllowedByItsVeryNameOnly) {
+  const std::string merged = "/srv/NVIDIA-Linux-x86_64-460.73.01-grid-vgpu-kvm-v5.run";
+  const std::vector<LimitedPart> parts{{Sort::source, merged, "driver.source"}};
+  EXPECT_THAT(forbidden_addresses({}, parts), ElementsAre("driver.source"));
+  EXPECT_THAT(forbidden_addresses({.sources = {{"/srv/*"}}}, parts), ElementsAre("driver.source"));
+  EXPECT_THAT(forbidden_addresses({.sources = {{merged}}}, parts), IsEmpty());
+  EXPECT_THAT(
+      forbidden_addresses({}, {{Sort::source, "/srv/NVIDIA-Linux-x86_64-460.73.02-vgpu-kvm.run", "a"}}),
+      IsEmpty());
+}
+
 TEST(HostLimits, AListIsExhaustive) {
   const auto limits = decode("kernel: {modules: [], parameters: [vfio-pci.*]}\nsources: [nvidia-*]\n");
   ASSERT_TRUE(limits);
