@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "catalog/releases.hpp"
 #include "document/messages.hpp"
 #include "document/names.hpp"
 
@@ -58,6 +59,7 @@ class Checks {
     check_vgpu_count();
     for (const auto& vm : document_.vms) check_vm(vm);
     check_license();
+    check_driver();
   }
 
  private:
@@ -189,6 +191,7 @@ class Checks {
     if (const auto [first, added] = vms_.emplace(*name, name.mark); !added && !name->empty())
       report(messages::duplicate_name, name.mark,
              fmt::format("another virtual machine has the name '{}'", *name), {}, first->second);
+    if (specs.guest_driver) check_guest_driver(specs.guest_driver->value);
     if (!specs.vm.devices) return;
     for (const auto& device : **specs.vm.devices) {
       if (device.name->empty()) continue;
@@ -213,6 +216,44 @@ class Checks {
     if (flavor && **flavor != Flavor::graphics)
       report(messages::contradiction, document_.license->mark, "a host is licensed with flavor graphics only",
              "put 'license' into the entries of 'vms' that need one", flavor->mark);
+  }
+
+  /// Nothing if no release is given, or one that nobody knows, which is then reported.
+  const catalog::Release* release_of(const std::optional<Located<std::string>>& name) {
+    if (!name) return nullptr;
+    const auto* release = catalog::find_release(**name);
+    if (release != nullptr) return release;
+    std::vector<std::string> known;
+    for (const auto& one : catalog::releases()) known.emplace_back(one.name);
+    const auto near = suggest(**name, known);
+    report(
+        messages::undefined_name, name->mark,
+        fmt::format("no release {} of the vGPU software is known", **name),
+        fmt::format("{}or give 'version' in its place; gpuhost catalog releases lists those that are known",
+                    near ? fmt::format("did you mean '{}'? ", *near) : std::string{}));
+    return nullptr;
+  }
+
+  void check_driver() {
+    if (!document_.driver) return;
+    const auto& driver = document_.driver->value;
+    const auto* release = release_of(driver.release);
+    if (release == nullptr || !driver.version || !driver.flavor) return;
+    const auto version = host_version(*release, **driver.flavor);
+    if (**driver.version != version)
+      report(messages::contradiction, driver.version->mark,
+             fmt::format("release {} has version {} of this driver", release->name, version),
+             "give one of the two, or let them agree", driver.release->mark);
+  }
+
+  void check_guest_driver(const GuestDriverSpec& driver) {
+    const auto* release = release_of(driver.release);
+    if (release == nullptr || !driver.version) return;
+    if (**driver.version != release->linux_guest && **driver.version != release->windows_guest)
+      report(messages::contradiction, driver.version->mark,
+             fmt::format("release {} has the guest drivers {} (Linux) and {} (Windows)", release->name,
+                         release->linux_guest, release->windows_guest),
+             "give one of the two, or let them agree", driver.release->mark);
   }
 
   const DocumentSpecs& document_;

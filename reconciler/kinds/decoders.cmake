@@ -4,7 +4,7 @@ gpuhost_room(specs
     display_mode/decode.cpp driver/decode.cpp ecc/decode.cpp functions/decode.cpp guest_driver/decode.cpp
     kernel_modules/decode.cpp kernel_parameters/decode.cpp license/decode.cpp mig/decode.cpp passthrough/decode.cpp
     units/decode.cpp vgpu/decode.cpp virtualization/decode.cpp vm_binding/decode.cpp
-  PUBLIC gpuhost_document gpuhost_engine)
+  PUBLIC gpuhost_document gpuhost_engine gpuhost_catalog)
 
 # From a document to kinds.
 gpuhost_room(decode

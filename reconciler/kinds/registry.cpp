@@ -9,6 +9,7 @@
 #include "base/sha256.hpp"
 #include "base/text.hpp"
 #include "kinds/document_specs.hpp"
+#include "kinds/driver/driver.hpp"
 #include "kinds/gpus/gpus.hpp"
 #include "kinds/unsupported.hpp"
 
@@ -30,6 +31,13 @@ std::vector<KernelModuleSpec> with_implied_modules(std::vector<KernelModuleSpec>
 std::vector<GpuEntry> entries_of(const std::vector<GpuSpecs>& gpus) {
   std::vector<GpuEntry> entries;
   std::ranges::transform(gpus, std::back_inserter(entries), &GpuSpecs::entry);
+  return entries;
+}
+
+std::vector<GpuEntry> passed_through(const std::vector<GpuSpecs>& gpus) {
+  auto entries = entries_of(gpus);
+  std::erase_if(entries,
+                [](const GpuEntry& entry) { return !entry.mode || **entry.mode != GpuMode::passthrough; });
   return entries;
 }
 
@@ -79,6 +87,25 @@ std::vector<VmSpec> vm_specs(const std::vector<VmSpecs>& vms) {
   return specs;
 }
 
+bool may_have_vgpus(const VmSpec& vm) {
+  using Type = VmSpec::Device::Type;
+  return !vm.devices ||
+         std::ranges::any_of(**vm.devices, [](const auto& device) { return device.type == Type::vgpu; });
+}
+
+std::vector<GuestDriverWish> guest_driver_wishes(const std::vector<VmSpecs>& vms) {
+  std::vector<GuestDriverWish> wishes;
+  for (const auto& vm : vms)
+    if (vm.guest_driver) wishes.push_back({*vm.vm.name, vm.guest_driver->value, may_have_vgpus(vm.vm)});
+  return wishes;
+}
+
+/// Of the vGPU manager that the document wants; empty: it says nothing of one.
+std::string manager_version(const std::optional<Located<DriverSpec>>& driver) {
+  const bool manager = driver && (*driver)->flavor && **(*driver)->flavor == DriverSpec::Flavor::vgpu_manager;
+  return manager ? wanted_version(**driver) : std::string{};
+}
+
 }  // namespace
 
 /// The order is the kinds' rank: it settles ties in a plan, and nothing else.
@@ -88,10 +115,13 @@ Kinds make_kinds(DocumentSpecs specs) {
   kinds.push_back(make_kernel_parameters(std::move(specs.kernel_parameters)));
   kinds.push_back(make_kernel_modules(with_implied_modules(std::move(specs.kernel_modules), specs.gpus)));
   kinds.push_back(make_units(std::move(specs.units)));
+  kinds.push_back(make_driver(specs.driver ? std::optional(specs.driver->value) : std::nullopt,
+                              passed_through(specs.gpus)));
   kinds.push_back(make_gpus(entries_of(specs.gpus)));
   kinds.push_back(make_functions(function_wishes(specs.gpus)));
   kinds.push_back(make_passthrough(entries_of(specs.gpus)));
   kinds.push_back(make_vgpu(vgpu_specs(specs.gpus)));
+  kinds.push_back(make_guest_driver(guest_driver_wishes(specs.vms), manager_version(specs.driver)));
   kinds.push_back(make_vm_binding(vm_specs(specs.vms), devices_of(specs.gpus)));
   return kinds;
 }
@@ -108,6 +138,7 @@ std::optional<DecodedDocument> decode_document(Diagnostics& diagnostics, bool sk
   // A host that does not allow the module does not allow what implies it.
   specs->kernel_modules = with_implied_modules(std::move(specs->kernel_modules), specs->gpus);
   decoded.limited = limited_parts(*specs);
+  decoded.limit_notes = forbidden(decoded.limited, {});
   decoded.desired.name = std::move(specs->name);
   decoded.desired.sha256 = std::move(specs->sha256);
   decoded.desired.policy = std::move(specs->policy);
@@ -141,11 +172,14 @@ Kinds kinds_of_all_gpus() {
   gpu.vgpu.vgpus = Located{std::vector<VgpuSpec::Vgpus>{}, Mark{}};
   DocumentSpecs specs;
   specs.gpus.push_back(std::move(gpu));
+  specs.driver = Located{DriverSpec{}, Mark{}};
   return make_kinds(std::move(specs));
 }
 
 Kinds all_kinds() {
-  return make_kinds({});
+  DocumentSpecs specs;
+  specs.driver = Located{DriverSpec{}, Mark{}};
+  return make_kinds(std::move(specs));
 }
 
 }  // namespace gpuhost

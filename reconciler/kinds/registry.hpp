@@ -26,7 +26,7 @@ struct DecodedDocument {
   /// Scalars that a later file with `overrides: true` replaced: "policy.disruption: none (a.yaml:3:5) → …".
   std::vector<std::string> overridden;
   std::vector<LimitedPart> limited;
-  /// What `hold_to` has to say in every plan of it.
+  /// What the host's limits, or without any no host, let pass: said in every plan of it.
   std::vector<Note> limit_notes = {};
 
   /// Lowers its policy to what the host allows; what the host forbids outright is an error note.

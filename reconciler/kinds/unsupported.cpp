@@ -11,7 +11,7 @@ std::vector<Unsupported> unsupported_parts(const DocumentSpecs& document, const 
   const auto add = [&](std::string key, const auto& part) {
     if (part) parts.push_back({std::move(key), diagnostics.place(part->mark)});
   };
-  add("driver", document.driver);
+  if (document.driver && document.driver->value.source) add("driver.source", document.driver);
   add("license", document.license);
   for (const auto& gpu : document.gpus) {
     const auto key = [&](std::string_view name) {
@@ -25,7 +25,7 @@ std::vector<Unsupported> unsupported_parts(const DocumentSpecs& document, const 
   }
   for (const auto& vm : document.vms) {
     const auto key = [&](std::string_view name) { return fmt::format("vm[{}].{}", *vm.vm.name, name); };
-    add(key("guestDriver"), vm.guest_driver);
+    if (vm.guest_driver && vm.guest_driver->value.source) add(key("guestDriver.source"), vm.guest_driver);
     add(key("license"), vm.license);
   }
   std::ranges::stable_sort(parts, {}, &Unsupported::key);

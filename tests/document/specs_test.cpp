@@ -74,8 +74,8 @@ TEST(Document, DecodesEveryPart) {
   EXPECT_EQ(specs->units[0].active, true);
 
   ASSERT_TRUE(specs->driver);
-  EXPECT_EQ(specs->driver->value.version, "580.159.01");
-  EXPECT_EQ(specs->driver->value.release, "19.5");
+  EXPECT_EQ(specs->driver->value.version->value, "580.159.01");
+  EXPECT_EQ(specs->driver->value.release->value, "19.5");
   EXPECT_EQ(specs->driver->value.source->form, PackageSource::Form::runfile);
 }
 

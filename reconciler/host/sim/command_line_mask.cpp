@@ -265,6 +265,27 @@ std::string masked_record(const std::string& text) {
   return json == before ? text : json.dump(2) + "\n";
 }
 
+/// Of the modules of a kernel NVIDIA's: the others say nothing of drivers.
+std::string nvidia_modules(std::string_view index) {
+  std::string kept;
+  for (const auto line : lines(index))
+    if (line.substr(0, line.find(':')).contains("/nvidia")) kept.append(line).append("\n");
+  return kept;
+}
+
+/// Of dpkg's status the paragraphs of NVIDIA's packages: the rest says nothing of drivers.
+std::string nvidia_packages(std::string_view status) {
+  std::string kept;
+  while (!status.empty()) {
+    const auto end = status.find("\n\n");
+    const auto paragraph = status.substr(0, end);
+    const auto name = paragraph.substr(0, paragraph.find('\n'));
+    if (name.starts_with("Package:") && name.contains("nvidia")) kept.append(paragraph).append("\n\n");
+    status.remove_prefix(end == std::string_view::npos ? status.size() : end + 2);
+  }
+  return kept;
+}
+
 }  // namespace
 
 std::string masked_command_line(std::string_view line) {
@@ -288,6 +309,8 @@ std::string recordable(const std::string& path, const std::string& content) {
   if (in("/loader/entries/")) return each_line(content, loader_entry_line);
   if (is("/grubenv")) return each_line(content, grub_environment_line);
   if (path == "/proc/cpuinfo") return first_processor(content);
+  if (is("/modules.dep")) return nvidia_modules(content);
+  if (path == "/var/lib/dpkg/status") return nvidia_packages(content);
   if (in("/var/lib/gpuhost/") && is(".json")) return masked_record(content);
   return content;
 }

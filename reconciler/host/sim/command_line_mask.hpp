@@ -10,8 +10,8 @@ namespace gpuhost {
 [[nodiscard]] std::string masked_command_line(std::string_view line);
 
 /// What may be recorded of the file at `path`: text in which command lines are masked, and of boot loader
-/// configuration only what says which kernels boot with which arguments. Other files are returned as they
-/// are.
+/// configuration only what says which kernels boot with which arguments, of the indexes of modules and
+/// packages only NVIDIA's. Other files are returned as they are.
 [[nodiscard]] std::string recordable(const std::string& path, const std::string& content);
 
 }  // namespace gpuhost
