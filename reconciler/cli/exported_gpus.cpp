@@ -9,8 +9,10 @@
 #include "base/text.hpp"
 #include "document/formats.hpp"
 #include "host/domain_xml.hpp"
+#include "inventory/gpu_reports.hpp"
 #include "inventory/holders.hpp"
 #include "inventory/inventory.hpp"
+#include "kinds/gpu_selection.hpp"
 
 namespace gpuhost {
 
@@ -66,6 +68,30 @@ std::optional<GpuMode> mode_of(const Gpu& gpu, bool has_manager) {
   if (gpu.driver == "vfio-pci") return GpuMode::passthrough;
   if (gpu.driver != "nvidia") return std::nullopt;
   return has_manager ? GpuMode::vgpu : GpuMode::bare_metal;
+}
+
+/// Instances where they lie; off only if the document has said so.
+std::optional<MigSpec> mig_of(const Gpu& gpu, const GpuReports& reports, const Ownership::Objects& owned) {
+  const auto report = reports.find(gpu.address);
+  if (report == reports.end() || !report->second.mig) return std::nullopt;
+  const auto& mig = *report->second.mig;
+  MigSpec spec;
+  if (!mig.mode.current) {
+    spec.mode = MigSpec::Mode::disabled;
+    return owned.contains(gpu_object(gpu, "mig.mode")) ? std::optional(spec) : std::nullopt;
+  }
+  if (!mig.instances || !mig.profiles) return std::nullopt;
+  for (const auto& instance : *mig.instances) {
+    const auto profile = std::ranges::find(*mig.profiles, instance.profile, &GpuInstanceProfile::id);
+    if (profile == mig.profiles->end()) return std::nullopt;
+    spec.instances.push_back(
+        {.name = {}, .profile = profile->name, .placement = {instance.placement.start}, .compute = {}});
+    if (instance.compute_instances.empty()) continue;
+    auto& compute = spec.instances.back().compute.emplace();
+    for (const auto& one : instance.compute_instances)
+      compute.push_back({.profile = fmt::format("{}c.{}", one.placement.size, profile->name)});
+  }
+  return spec;
 }
 
 GpuSpecs specs_of(const Gpu& gpu, std::string name, bool has_manager, const Ownership::Objects& owned) {
@@ -140,6 +166,27 @@ std::vector<VmSpecs> vms_of(const HostView& host, const Inventory& inventory, co
   return vms;
 }
 
+Node mig_node(const MigSpec& mig) {
+  if (mig.mode == MigSpec::Mode::disabled) return plain_node("disabled");
+  Node list = sequence_node();
+  for (const auto& instance : mig.instances) {
+    Node entry = mapping_node();
+    add_entry(entry, "profile", text_node(instance.profile));
+    auto& placement = add_entry(entry, "placement", sequence_node());
+    placement.items.push_back(plain_node(std::to_string(instance.placement.front())));
+    if (instance.compute) {
+      auto& list_of = add_entry(entry, "compute", sequence_node());
+      for (const auto& compute : *instance.compute) {
+        Node item = mapping_node();
+        add_entry(item, "profile", text_node(compute.profile));
+        list_of.items.push_back(std::move(item));
+      }
+    }
+    list.items.push_back(std::move(entry));
+  }
+  return list;
+}
+
 Node vgpus_node(const GpuSpecs& gpu, const ExportFacts& facts) {
   Node list = sequence_node();
   for (const auto& vgpus : **gpu.vgpu.vgpus) {
@@ -180,9 +227,14 @@ ExportedGpus gpu_candidates(const HostView& host, const Ownership::Objects& owne
   ExportedGpus exported;
   const auto inventory = inventory_of(host);
   if (!host.running || !*inventory) return exported;
+  const auto reports = gpu_reports_of(host);
   const bool has_manager = host.files.exists("/sys/module/nvidia_vgpu_vfio").value_or(false);
-  for (const auto& gpu : (**inventory).gpus)
-    exported.gpus.push_back(specs_of(gpu, fmt::format("gpu{}", exported.gpus.size()), has_manager, owned));
+  for (const auto& gpu : (**inventory).gpus) {
+    auto& specs = exported.gpus.emplace_back(
+        specs_of(gpu, fmt::format("gpu{}", exported.gpus.size()), has_manager, owned));
+    if (auto mig = *reports ? mig_of(gpu, **reports, owned) : std::nullopt)
+      specs.mig = Located{*std::move(mig), Mark{}};
+  }
   exported.vms = vms_of(host, **inventory, owned, exported.gpus);
   return exported;
 }
@@ -206,6 +258,8 @@ Node gpus_node(const ExportedGpus& candidates, const ExportFacts& facts) {
     }
     if (gpu.functions && facts.in_sync(fmt::format("gpu[{}].functions", name)))
       add_entry(entry, "functions", plain_node("enabled"));
+    if (gpu.mig && facts.in_sync(fmt::format("gpu[{}].mig", name)))
+      add_entry(entry, "mig", mig_node(**gpu.mig));
     if (gpu.vgpu.vgpus)
       if (auto vgpus = vgpus_node(gpu, facts); !vgpus.items.empty())
         add_entry(entry, "vgpus", std::move(vgpus));

@@ -107,6 +107,8 @@ class Checks {
       if (gpu.vgpu.scheduler) refuse("scheduler", gpu.vgpu.scheduler->mark, "vgpu");
       if (gpu.vgpu.sizes) refuse("sizes", gpu.vgpu.sizes->mark, "vgpu");
     }
+    if (**mode == GpuMode::passthrough && gpu.mig && gpu.mig->value.mode != MigSpec::Mode::disabled)
+      refuse("mig", gpu.mig->mark, "vgpu or bare-metal");
     if (**mode != GpuMode::passthrough && gpu.passthrough)
       refuse("companions", gpu.passthrough->mark, "passthrough");
   }

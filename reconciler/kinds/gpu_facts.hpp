@@ -48,6 +48,14 @@ inline constexpr const char* nvidia_driver = "nvidia";
 [[nodiscard]] inline Fact functions_disabled(const PciAddress& gpu) {
   return {subject(gpu), "functions disabled"};
 }
+/// mig: the MIG mode in force.
+[[nodiscard]] inline Fact mig_mode(const PciAddress& gpu, bool on) {
+  return {subject(gpu), on ? "MIG mode on" : "MIG mode off"};
+}
+/// mig: no GPU instance is on the GPU.
+[[nodiscard]] inline Fact without_instances(const PciAddress& gpu) {
+  return {subject(gpu), "without GPU instances"};
+}
 /// vgpu: no vGPU is on the GPU.
 [[nodiscard]] inline Fact without_vgpus(const PciAddress& gpu) {
   return {subject(gpu), "without vgpus"};

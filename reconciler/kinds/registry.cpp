@@ -42,16 +42,20 @@ std::vector<GpuEntry> passed_through(const std::vector<GpuSpecs>& gpus) {
 }
 
 /// A GPU that is passed through whole has no functions of its own on the host.
+FunctionsWish functions_wish(const GpuSpecs& gpu) {
+  FunctionsWish wish{.has_vgpus = gpu.vgpu.vgpus && !gpu.vgpu.vgpus->value.empty()};
+  if (gpu.functions)
+    wish.enabled = gpu.functions->value.enabled;
+  else if (gpu.entry.mode && **gpu.entry.mode == GpuMode::passthrough)
+    wish.enabled = false;
+  return wish;
+}
+
 std::vector<ForGpus<FunctionsWish>> function_wishes(const std::vector<GpuSpecs>& gpus) {
   std::vector<ForGpus<FunctionsWish>> wishes;
-  for (const auto& gpu : gpus) {
-    FunctionsWish wish{.has_vgpus = gpu.vgpu.vgpus && !gpu.vgpu.vgpus->value.empty()};
-    if (gpu.functions)
-      wish.enabled = gpu.functions->value.enabled;
-    else if (gpu.entry.mode && **gpu.entry.mode == GpuMode::passthrough)
-      wish.enabled = false;
-    if (wish.enabled || wish.has_vgpus) wishes.push_back({gpu.entry, wish});
-  }
+  for (const auto& gpu : gpus)
+    if (const auto wish = functions_wish(gpu); wish.enabled || wish.has_vgpus)
+      wishes.push_back({gpu.entry, wish});
   return wishes;
 }
 
@@ -66,6 +70,25 @@ std::vector<ForGpus<VgpuSpec>> vgpu_specs(const std::vector<GpuSpecs>& gpus) {
     if (spec.vgpus) specs.push_back({gpu.entry, std::move(spec)});
   }
   return specs;
+}
+
+/// A board that keeps the MIG mode would hand it to the guest with passthrough.
+std::vector<ForGpus<MigWish>> mig_wishes(const std::vector<GpuSpecs>& gpus) {
+  std::vector<ForGpus<MigWish>> wishes;
+  for (const auto& gpu : gpus) {
+    const auto& mode = gpu.entry.mode;
+    const bool gives_away = mode && **mode == GpuMode::passthrough;
+    if (!gpu.mig && !gives_away) continue;
+    MigWish wish{.only_if_kept = gives_away};
+    wish.spec.mode = MigSpec::Mode::disabled;
+    if (gpu.mig) wish.spec = **gpu.mig;
+    wish.fills_instances = mode && **mode == GpuMode::bare_metal;
+    wish.functions = functions_wish(gpu).enabled.value_or(functions_wish(gpu).has_vgpus);
+    if (gpu.vgpu.vgpus)
+      for (const auto& vgpus : **gpu.vgpu.vgpus) wish.vgpus.push_back({vgpus.type, vgpus.count});
+    wishes.push_back({gpu.entry, std::move(wish)});
+  }
+  return wishes;
 }
 
 std::vector<NamedDevices> devices_of(const std::vector<GpuSpecs>& gpus) {
@@ -118,6 +141,7 @@ Kinds make_kinds(DocumentSpecs specs) {
   kinds.push_back(make_driver(specs.driver ? std::optional(specs.driver->value) : std::nullopt,
                               passed_through(specs.gpus)));
   kinds.push_back(make_gpus(entries_of(specs.gpus)));
+  kinds.push_back(make_mig(mig_wishes(specs.gpus)));
   kinds.push_back(make_functions(function_wishes(specs.gpus)));
   kinds.push_back(make_passthrough(entries_of(specs.gpus)));
   kinds.push_back(make_vgpu(vgpu_specs(specs.gpus)));

@@ -19,7 +19,6 @@ std::vector<Unsupported> unsupported_parts(const DocumentSpecs& document, const 
     };
     add(key("display"), gpu.display_mode);
     add(key("ecc"), gpu.ecc);
-    add(key("mig"), gpu.mig);
     add(key("scheduler"), gpu.vgpu.scheduler);
     if (gpu.vgpu.sizes && **gpu.vgpu.sizes == VgpuSpec::Sizes::mixed) add(key("sizes"), gpu.vgpu.sizes);
   }

@@ -33,6 +33,7 @@ struct FunctionsState {
   std::shared_ptr<const Usage> usage;                    ///< null: nothing is wanted and nothing is owned
   std::map<PciAddress, std::vector<std::string>> lacks;  ///< of each GPU with SR-IOV; see lacks_of
   Result<bool> tool_there = false;                       ///< sriov-manage
+  std::set<PciAddress> with_instances;                   ///< GPUs that may have MIG instances
   bool nvidia_there = false;                             ///< NVIDIA's driver is loaded
   std::set<PciAddress> without_bars;  ///< GPUs whose functions have BARs without address space
 
@@ -59,6 +60,8 @@ class Functions final : public KindOver<FunctionsState> {
   [[nodiscard]] FunctionsState look(const HostView& host) const override;
   [[nodiscard]] Proposal plan_from(const FunctionsState& state, const PlanInput& input) const override;
   [[nodiscard]] std::optional<Truth> holds_in(const Fact& fact, const FunctionsState& state) const override;
+  [[nodiscard]] std::vector<Offer> offer_from(const Fact& fact, const FunctionsState& state,
+                                              const PlanInput& input) const override;
 
  private:
   std::vector<ForGpus<FunctionsWish>> wishes_;

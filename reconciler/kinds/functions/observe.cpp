@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "inventory/gpu_reports.hpp"
 #include "inventory/pci.hpp"
 #include "kinds/functions/kind.hpp"
 #include "kinds/gpu_facts.hpp"
@@ -26,6 +27,18 @@ std::optional<PciAddress> gpu_in(const Fact& fact) {
   if (fact.state != enabled_state && fact.state != disabled_state) return std::nullopt;
   if (!fact.subject.starts_with(prefix)) return std::nullopt;
   return PciAddress::parse(std::string_view(fact.subject).substr(prefix.size()));
+}
+
+/// The driver loses instances with its hold on the GPU, which it gives up for a moment when functions are
+/// switched. Unknown instances may be there.
+std::set<PciAddress> gpus_with_instances(const HostView& host) {
+  std::set<PciAddress> found;
+  const auto reports = gpu_reports_of(host);
+  if (!*reports) return found;
+  for (const auto& [gpu, report] : **reports)
+    if (report.mig && report.mig->mode.current && (!report.mig->instances || !report.mig->instances->empty()))
+      found.insert(gpu);
+  return found;
 }
 
 std::set<PciAddress> without_address_space(const FileReader& files, const Inventory& inventory) {
@@ -81,6 +94,7 @@ FunctionsState Functions::look(const HostView& host) const {
     if (has_sriov(gpu)) state.lacks.emplace(gpu.address, lacks_of(gpu, vgpu_interfaces_of(gpu, host)));
   if (wishes_.empty() && !is_owned_of_some_gpu(host.files, field)) return state;
   state.usage = usage_of(host);
+  state.with_instances = gpus_with_instances(host);
   state.tool_there = host.files.exists(sriov_manage);
   state.nvidia_there = is_there(host.files, "/sys/bus/pci/drivers/nvidia");
   state.without_bars = without_address_space(host.files, **state.inventory);

@@ -43,9 +43,16 @@ Step switch_step(const Gpu& gpu, bool enable, const FunctionsState& state) {
     step.provides = {gpu_facts::functions_disabled(gpu.address)};
     step.ends = {gpu_facts::functions_enabled(gpu.address)};
   }
+  if (state.with_instances.contains(gpu.address))
+    step.needs.push_back(gpu_facts::without_instances(gpu.address));
   step.affects = {{"gpu", address}};
   step.lanes = {"gpu/" + address};
   return step;
+}
+
+void set_titles(Step& step, bool enable, std::string_view gpu) {
+  step.title = fmt::format("{} the virtual functions of GPU {}", enable ? "enable" : "disable", gpu);
+  step.progress = fmt::format("{} the virtual functions of GPU {}", enable ? "enabling" : "disabling", gpu);
 }
 
 std::string tool_obstacle(const FunctionsState& state) {
@@ -119,10 +126,7 @@ void compare(const SelectedGpu& selected, const FunctionsWish& wish, const Funct
   finding.reason = remark(gpu, state);
   auto step = switch_step(gpu, enable, state);
   step.action.address = finding.address;
-  step.title =
-      fmt::format("{} the virtual functions of GPU {}", enable ? "enable" : "disable", selected.label);
-  step.progress =
-      fmt::format("{} the virtual functions of GPU {}", enable ? "enabling" : "disabling", selected.label);
+  set_titles(step, enable, selected.label);
   step.explanation = finding.reason;
   step.blocked_by = obstacles(gpu, enable, state);
   if (!said) step.reason = ActionReason::prerequisite;
@@ -149,6 +153,7 @@ std::string former_word(const Ownership::Object& owned, const Gpu& gpu) {
 std::string obstacle_to_give_back(const Gpu& gpu, bool enable, const FunctionsState& state,
                                   const PlanInput& input) {
   if (const auto reasons = obstacles(gpu, enable, state); !reasons.empty()) return reasons.front();
+  if (state.with_instances.contains(gpu.address)) return "MIG instances lie on the GPU, and would be lost";
   for (const auto& vgpu : gpu.mediated_devices)
     if (!input.owned.find(input.document, fmt::format("vgpu[{}]", vgpu.uuid.to_string())))
       return "a vGPU that gpuhost did not make is on them";
@@ -202,6 +207,25 @@ void give_back(const std::string& object, const Ownership::Object& owned, const 
 }
 
 }  // namespace
+
+/// Functions that are on are switched off for as long as somebody needs them to be, and on again: the GPU is
+/// not reset while it has some.
+std::vector<Offer> Functions::offer_from(const Fact& fact, const FunctionsState& state,
+                                         const PlanInput&) const {
+  const auto* inventory = gpus_or_none(*state.inventory);
+  if (inventory == nullptr) return {};
+  for (const auto& gpu : inventory->gpus) {
+    if (fact != gpu_facts::functions_disabled(gpu.address)) continue;
+    if (std::string_view(state.word_of(gpu)) != word(true)) return {};
+    Offer offer{.acquire = switch_step(gpu, false, state), .release = switch_step(gpu, true, state)};
+    offer.release->before = word(false);
+    offer.release->needs = {gpu_facts::bound(gpu.address, gpu_facts::nvidia_driver)};
+    set_titles(*offer.acquire, false, gpu.address.to_string());
+    set_titles(*offer.release, true, gpu.address.to_string());
+    return {std::move(offer)};
+  }
+  return {};
+}
 
 Proposal Functions::plan_from(const FunctionsState& state, const PlanInput& input) const {
   Proposal proposal;

@@ -1,10 +1,13 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "document/located.hpp"
+#include "engine/kind.hpp"
+#include "kinds/gpu_selection.hpp"
 
 namespace gpuhost {
 
@@ -31,5 +34,27 @@ struct MigSpec {
   Mode mode = Mode::exact;
   std::vector<GpuInstances> instances;
 };
+
+/// What an entry wants of MIG, said or implied.
+struct MigWish {
+  /// vGPUs of one type, from which `auto` derives instances.
+  struct Vgpus {
+    std::string type;
+    unsigned count = 1;
+  };
+  MigSpec spec;
+  /// Implied by mode passthrough: off, where the board would keep the mode for the guest.
+  bool only_if_kept = false;
+  /// Virtual functions will be on the GPU: instances are made on top of them.
+  bool functions = false;
+  /// Instances of which the document says no `compute` have one that fills them.
+  bool fills_instances = false;
+  std::vector<Vgpus> vgpus;
+};
+
+/// MIG mode and GPU instances. Neither is undone by being left out of the document.
+///
+/// Facts: see gpu_facts::mig_mode and without_instances; and its own, "gpu/ADDRESS" "without GPU instance N".
+[[nodiscard]] std::unique_ptr<Kind> make_mig(std::vector<ForGpus<MigWish>> wishes);
 
 }  // namespace gpuhost

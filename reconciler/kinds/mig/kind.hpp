@@ -1,0 +1,54 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "inventory/gpu_reports.hpp"
+#include "inventory/holders.hpp"
+#include "inventory/inventory.hpp"
+#include "kinds/mig/mig.hpp"
+
+namespace gpuhost {
+
+struct MigState {
+  bool running = true;
+  std::shared_ptr<const Result<Inventory>> inventory;
+  std::shared_ptr<const Result<GpuReports>> reports;  ///< null: there is no GPU to ask of
+  std::shared_ptr<const Usage> usage;                 ///< null: as `reports`
+
+  [[nodiscard]] Json describe() const;
+  /// What the driver tells of the GPU. Absent: it cannot be partitioned. Nothing: the driver does not have
+  /// the GPU.
+  [[nodiscard]] std::optional<Observed<Mig>> mig_of(const Gpu& gpu) const;
+};
+
+class MigLayouts final : public KindOver<MigState> {
+ public:
+  static constexpr std::string_view kind_name = "mig";
+  explicit MigLayouts(std::vector<ForGpus<MigWish>> wishes) : wishes_(std::move(wishes)) {}
+
+  [[nodiscard]] std::string_view name() const override { return kind_name; }
+  [[nodiscard]] Stage stage() const override { return Stage::devices; }
+  [[nodiscard]] std::string advice(const Fact& fact) const override;
+  [[nodiscard]] Result<bool> satisfied(const StepAction& action, const HostView& host) const override;
+  [[nodiscard]] Result<std::optional<Undo>> undo_of(const StepAction& action,
+                                                    const HostView& host) const override;
+  Result<void> run(const StepAction& action, Host& host) const override;
+
+ protected:
+  [[nodiscard]] MigState look(const HostView& host) const override;
+  [[nodiscard]] Proposal plan_from(const MigState& state, const PlanInput& input) const override;
+  [[nodiscard]] std::optional<Truth> holds_in(const Fact& fact, const MigState& state) const override;
+
+ private:
+  std::vector<ForGpus<MigWish>> wishes_;
+};
+
+/// "3g.20gb@4": how a GPU instance is known in plans and records, since ids change.
+[[nodiscard]] std::string instance_text(std::string_view profile, unsigned start);
+[[nodiscard]] std::string instance_text(const Mig& mig, const GpuInstance& instance);
+
+}  // namespace gpuhost

@@ -1,0 +1,115 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "kinds/gpu_facts.hpp"
+#include "kinds/gpu_ownership.hpp"
+#include "kinds/mig/kind.hpp"
+#include "kinds/mig/layout.hpp"
+#include "kinds/observed_json.hpp"
+
+namespace gpuhost {
+
+namespace {
+
+Json json_of(const Mig& mig) {
+  Json shown{{"mode", mig.mode.current ? "on" : "off"}};
+  if (mig.mode.pending != mig.mode.current) shown["pending"] = mig.mode.pending ? "on" : "off";
+  if (mig.instances.is_unknown()) shown["instances"] = {{"unknown", mig.instances.reason()}};
+  if (!mig.instances) return shown;
+  shown["instances"] = Json::array();
+  for (const auto& instance : *mig.instances) {
+    Json one{{"instance", instance_text(mig, instance)}};
+    if (instance.busy()) one["busy"] = true;
+    for (const auto& compute : instance.compute_instances) one["compute"].push_back(compute.placement.size);
+    shown["instances"].push_back(std::move(one));
+  }
+  return shown;
+}
+
+/// The GPU that a fact of this kind is about.
+std::optional<PciAddress> gpu_in(const Fact& fact) {
+  constexpr std::string_view prefix = "gpu/";
+  if (!fact.subject.starts_with(prefix)) return std::nullopt;
+  const auto address = PciAddress::parse(std::string_view(fact.subject).substr(prefix.size()));
+  if (!address) return std::nullopt;
+  const auto own = {gpu_facts::mig_mode(*address, true), gpu_facts::mig_mode(*address, false),
+                    gpu_facts::without_instances(*address)};
+  return std::ranges::find(own, fact) == own.end() ? std::nullopt : address;
+}
+
+}  // namespace
+
+std::unique_ptr<Kind> make_mig(std::vector<ForGpus<MigWish>> wishes) {
+  return std::make_unique<MigLayouts>(std::move(wishes));
+}
+
+std::string instance_text(std::string_view profile, unsigned start) {
+  return fmt::format("{}@{}", profile, start);
+}
+
+std::string instance_text(const Mig& mig, const GpuInstance& instance) {
+  const auto* profile = mig.profiles ? find_profile(*mig.profiles, instance.profile) : nullptr;
+  return instance_text(profile == nullptr ? fmt::format("profile {}", instance.profile) : profile->name,
+                       instance.placement.start);
+}
+
+MigState MigLayouts::look(const HostView& host) const {
+  MigState state{.running = host.running, .inventory = inventory_of(host)};
+  if (!host.running || !*state.inventory || (**state.inventory).gpus.empty()) return state;
+  state.reports = gpu_reports_of(host);
+  state.usage = usage_of(host);
+  return state;
+}
+
+std::optional<Observed<Mig>> MigState::mig_of(const Gpu& gpu) const {
+  if (gpu.driver != gpu_facts::nvidia_driver) return std::nullopt;
+  if (reports == nullptr) return Observed<Mig>::unknown("no kernel runs under --root");
+  if (!*reports) return Observed<Mig>::unknown(reports->error().sentence());
+  const auto found = (**reports).find(gpu.address);
+  if (found == (**reports).end())
+    return Observed<Mig>::unknown(
+        fmt::format("NVIDIA's driver does not tell of GPU {}", gpu.address.to_string()));
+  return found->second.mig;
+}
+
+Json MigState::describe() const {
+  if (!running) return {{"not_applicable", "no kernel runs under --root"}};
+  const auto* seen = gpus_or_none(*inventory);
+  if (seen == nullptr) return unknown_json(inventory->error());
+  Json shown = Json::object();
+  for (const auto& gpu : seen->gpus) {
+    const auto mig = mig_of(gpu);
+    if (!mig || mig->is_absent()) continue;
+    shown[gpu.address.to_string()] = *mig ? json_of(**mig) : Json{{"unknown", mig->reason()}};
+  }
+  return shown;
+}
+
+std::optional<Truth> MigLayouts::holds_in(const Fact& fact, const MigState& state) const {
+  const auto address = gpu_in(fact);
+  if (!address) return std::nullopt;
+  const auto* seen = gpus_or_none(*state.inventory);
+  if (seen == nullptr) return Truth::unknown(state.inventory->error().message);
+  const auto* gpu = seen->find(*address);
+  if (gpu == nullptr) return Truth::of(false);
+  const auto mig = state.mig_of(*gpu);
+  if (mig && mig->is_unknown()) return Truth::unknown(mig->reason());
+  const bool on = mig && *mig && (*mig)->mode.current;
+  if (fact != gpu_facts::without_instances(*address))
+    return Truth::of(fact == gpu_facts::mig_mode(*address, on));
+  if (!on) return Truth::of(true);
+  const auto& instances = (*mig)->instances;
+  if (instances.is_unknown()) return Truth::unknown(instances.reason());
+  return Truth::of(!instances || instances->empty());
+}
+
+std::string MigLayouts::advice(const Fact& fact) const {
+  const auto address = gpu_in(fact);
+  if (!address) return {};
+  if (fact == gpu_facts::without_instances(*address)) return "set mig: [] in the GPU's entry first";
+  return fact == gpu_facts::mig_mode(*address, false) ? "set mig: disabled in the GPU's entry"
+                                                      : "list instances under mig in the GPU's entry";
+}
+
+}  // namespace gpuhost
