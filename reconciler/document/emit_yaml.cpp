@@ -61,12 +61,17 @@ std::string literal_block(std::string_view text, std::size_t indent) {
 }
 
 std::string scalar(const Node& node, std::size_t indent) {
-  if (!node.quoted && can_be_plain(node.text) && plain_type(node.text) != PlainType::null) return node.text;
+  const auto type = plain_type(node.text);
+  const bool stands_plain =
+      type == PlainType::text ? is_text_in_yaml_1_1(node.text) : type != PlainType::null;
+  if (!node.quoted && can_be_plain(node.text) && stands_plain) return node.text;
   return can_be_literal(node.text) ? literal_block(node.text, indent) : double_quoted(node.text);
 }
 
 std::string key_text(const std::string& key) {
-  return can_be_plain(key) && plain_type(key) == PlainType::text ? key : double_quoted(key);
+  const bool stands_plain =
+      can_be_plain(key) && plain_type(key) == PlainType::text && is_text_in_yaml_1_1(key);
+  return stands_plain ? key : double_quoted(key);
 }
 
 bool is_block(const Node& node) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.hpp"
+
 namespace gpuhost {
 
 namespace {
@@ -50,7 +52,27 @@ bool is_integer(std::string_view text) {
   return all_of(text, digits);
 }
 
+/// [-+]? [0-9]+ ( : [0-5]? [0-9] )+ ( \. [0-9]* )?
+bool is_sexagesimal(std::string_view text) {
+  if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
+  if (skip_digits(text) == 0 || !text.starts_with(':')) return false;
+  while (text.starts_with(':')) {
+    text.remove_prefix(1);
+    if (const auto count = skip_digits(text); count == 0 || count > 2) return false;
+  }
+  if (text.starts_with('.')) {
+    text.remove_prefix(1);
+    skip_digits(text);
+  }
+  return text.empty();
+}
+
 }  // namespace
+
+bool is_text_in_yaml_1_1(std::string_view text) {
+  constexpr std::array<std::string_view, 8> truth_values{"y", "n", "yes", "no", "on", "off", "true", "false"};
+  return !one_of(lower_case(text), truth_values) && !is_sexagesimal(text);
+}
 
 PlainType plain_type(std::string_view text) {
   if (one_of(text, std::array<std::string_view, 5>{"", "~", "null", "Null", "NULL"})) return PlainType::null;

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "document/scalar.hpp"
@@ -200,6 +201,16 @@ TEST(EmitYaml, QuotesTextThatWouldBeReadAsSomethingElse) {
     list.items = {map, text_node(text)};
     expect_round_trip(list);
   }
+}
+
+TEST(EmitYaml, QuotesWhatYaml11ReadsAsSomethingElse) {
+  for (const std::string text : {"0000:41:00.0", "12:30:45", "+1:59", "on", "Off", "YES", "no", "y", "N"}) {
+    Node map = mapping_node();
+    add_entry(map, text, text_node(text));
+    EXPECT_EQ(emit_yaml(map), fmt::format("\"{0}\": \"{0}\"\n", text));
+  }
+  for (const std::string text : {"0000:41:00.0a", "1:599", "once", "a:b"})
+    EXPECT_EQ(emit_yaml(text_node(text)), text + "\n");
 }
 
 TEST(EmitYaml, UsesLiteralBlocksForLines) {
