@@ -99,6 +99,12 @@ ExitCode carry_out(const Options& options, const DecodedDocument& document, cons
   return code;
 }
 
+/// A reboot that is asked for is refused like other disruption, before the first step.
+void refuse_reboot(Plan& plan) {
+  for (auto& note : plan.notes)
+    if (note.address == reboot_address) note.severity = Note::Severity::error;
+}
+
 /// What this version cannot apply is in the plan, too; a reader of JSON Lines finds it here in words.
 void report_unsupported(const DecodedDocument& document) {
   for (const auto& part : document.unsupported)
@@ -142,11 +148,12 @@ ExitCode on_locked_host(const Options& options, RunOutput& output,
 
 ExitCode apply_to(Target& target, DecodedDocument& document, const Options& options, RunOutput& output,
                   const SavedPlan* saved) {
-  const auto plan = plan_on(target, document, options, output);
+  auto plan = plan_on(target, document, options, output);
   if (!plan) return end_unplanned(output, plan.error());
   if (saved != nullptr)
     if (const auto same = check_same_plan(*saved, *plan); !same)
       return end_unplanned(output, report(same.error()));
+  if (options.reboot) refuse_reboot(*plan);
   output.approved(*plan);
   report_unsupported(document);
   if (!plan->applyable())

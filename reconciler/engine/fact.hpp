@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <compare>
 #include <string>
 #include <string_view>
@@ -14,6 +15,13 @@ struct Fact {
   std::string state;
   auto operator<=>(const Fact&) const = default;
   [[nodiscard]] std::string to_string() const { return subject + " " + state; }
+  /// "kernel parameter intel_iommu is on": for messages.
+  [[nodiscard]] std::string sentence() const {
+    std::string text = subject + " is " + state;
+    std::replace(text.begin(), std::ranges::find(text, '/'), '_', ' ');
+    std::ranges::replace(text, '/', ' ');
+    return text;
+  }
 };
 
 /// Whether a fact is true of the host as it was observed.

@@ -65,6 +65,8 @@ struct Condition {
   Type type = Type::degraded;
   std::string address;
   std::string message;
+  /// It is not so any more once a step of the plan makes this true, for a moment at least.
+  std::optional<Fact> ended_by = {};
 };
 
 /// "Degraded", "PendingGuestRestart": the names that `status` has for them.
@@ -79,6 +81,8 @@ struct Proposal {
   /// Staged by an earlier run: what needs one of these lies in the next phase, and no step provides it.
   std::vector<Fact> true_at_next_boot = {};
   std::vector<Condition> conditions = {};
+  /// Whom a reboot would hit who must not be hit now, each with what to do.
+  std::vector<std::string> against_reboot = {};
 };
 
 /// One way to make a wanted fact true for as long as somebody needs it.

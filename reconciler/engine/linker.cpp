@@ -76,11 +76,11 @@ void Linker::resolve(const Fact& need, std::size_t user) {
   switch (now.value) {
     case Truth::Value::yes:
       for (const auto ender : others(ended_by_, need, user))
-        block(user, fmt::format("\"{}\" ends that {}, and nothing provides it again",
-                                drafts_[ender].step.title, need.to_string()));
+        block(user, fmt::format("after \"{}\" it is no longer so that {}, and nothing makes it so again",
+                                drafts_[ender].step.title, need.sentence()));
       return;
     case Truth::Value::unknown:
-      block(user, fmt::format("cannot tell whether {}: {}", need.to_string(), now.reason));
+      block(user, fmt::format("cannot tell whether {}: {}", need.sentence(), now.reason));
       return;
     case Truth::Value::no:
       bracket_for(need, user);
@@ -118,10 +118,10 @@ std::vector<std::string> Linker::reasons_against(const Fact& need, std::set<Fact
 
 std::string Linker::reason_against(const Fact& need) {
   if (const auto& now = truth(need); now.value == Truth::Value::unknown)
-    return fmt::format("cannot tell whether {}: {}", need.to_string(), now.reason);
+    return fmt::format("cannot tell whether {}: {}", need.sentence(), now.reason);
   for (std::size_t rank = 0; rank < kinds_.size(); ++rank)
     if (auto obstacle = kinds_[rank]->obstacle(need, *seen_[rank]); !obstacle.empty()) return obstacle;
-  std::string why = fmt::format("nothing provides {}", need.to_string());
+  std::string why = fmt::format("it needs that {}, and nothing makes it so", need.sentence());
   for (const auto& kind : kinds_)
     if (const auto advice = kind->advice(need); !advice.empty()) why += "; " + advice;
   return why;
@@ -199,9 +199,9 @@ void Linker::order_teardown(std::size_t step) {
   for (const auto& need : needs) {
     const Truth& now = truth(need);
     if (now.value == Truth::Value::no)
-      block(step, fmt::format("needs that {} now, and it is not so", need.to_string()));
+      block(step, fmt::format("it needs that {} now, and it is not so", need.sentence()));
     if (now.value == Truth::Value::unknown)
-      block(step, fmt::format("cannot tell whether {}: {}", need.to_string(), now.reason));
+      block(step, fmt::format("cannot tell whether {}: {}", need.sentence(), now.reason));
     for (const auto ender : others(ended_by_, need, step)) drafts_[ender].after.insert(step);
   }
 }

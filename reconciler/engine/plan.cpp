@@ -40,6 +40,13 @@ bool Plan::reboot_required() const {
   return std::ranges::any_of(phases, [](const Phase& phase) { return phase.reboot_after; });
 }
 
+std::vector<std::string> Plan::against_reboot() const {
+  std::vector<std::string> reasons;
+  for (const auto& note : notes)
+    if (note.address == reboot_address) reasons.push_back(note.message);
+  return reasons;
+}
+
 Disruption Plan::most_disruption() const {
   auto most = Disruption::none;
   for (const auto& planned : steps) most = std::max(most, planned.step.disruption);

@@ -45,6 +45,9 @@ struct HostIdentity {
   [[nodiscard]] static HostIdentity read(const FileReader& files);
 };
 
+/// Address of notes on whom the reboot would hit who must not be hit.
+inline constexpr const char* reboot_address = "reboot";
+
 /// An immutable, ordered plan. All renderings come from it; the same input yields the same plan.
 struct Plan {
   HostIdentity host;
@@ -69,6 +72,9 @@ struct Plan {
   [[nodiscard]] bool empty() const;
   /// Something is staged, by this plan or an earlier run, that only a reboot makes true.
   [[nodiscard]] bool reboot_required() const;
+  /// Why the host must not be rebooted now, each with what to do, as far as the policy would let it: notes at
+  /// `reboot_address`.
+  [[nodiscard]] std::vector<std::string> against_reboot() const;
   /// Of the step that does most to somebody.
   [[nodiscard]] Disruption most_disruption() const;
   /// Something that the document names is left out, as it allows.

@@ -28,6 +28,16 @@ Note note_of_scope(const Kinds& kinds, Scope scope) {
                       join(outside, ", "))};
 }
 
+/// What the plan itself brings to an end does not stay so after it.
+void drop_ended(Plan& plan) {
+  std::erase_if(plan.conditions, [&](const Condition& condition) {
+    return condition.ended_by && std::ranges::any_of(plan.steps, [&](const PlannedStep& planned) {
+             const auto& provided = planned.step.provides;
+             return std::ranges::find(provided, *condition.ended_by) != provided.end();
+           });
+  });
+}
+
 void mark_pending(Plan& plan) {
   const bool pending = std::ranges::any_of(
       plan.findings, [](const Finding& f) { return f.verdict == Finding::Verdict::pending_reboot; });
@@ -55,6 +65,7 @@ Plan make_plan(const Kinds& kinds, const Observations& seen, const PlanContext& 
   if (context.scope != Scope::all) plan.notes.push_back(note_of_scope(kinds, context.scope));
   const PlanInput input{context.document, context.owned, context.policy, context.running};
 
+  std::vector<std::string> against_reboot;
   Linker linker(kinds, seen, input);
   for (std::size_t rank = 0; rank < kinds.size(); ++rank) {
     if (!contains(context.scope, kinds[rank]->stage())) continue;
@@ -67,6 +78,7 @@ Plan make_plan(const Kinds& kinds, const Observations& seen, const PlanContext& 
     append(plan.unmanaged, std::move(proposal.unmanaged));
     append(plan.notes, std::move(proposal.notes));
     append(plan.conditions, std::move(proposal.conditions));
+    append(against_reboot, std::move(proposal.against_reboot));
   }
   std::ranges::stable_sort(plan.findings, {}, &Finding::address);
   linker.link();
@@ -76,10 +88,14 @@ Plan make_plan(const Kinds& kinds, const Observations& seen, const PlanContext& 
   check_allowed(plan.steps, context.document, context.policy, context.owned);
   check_owners(plan, context.owned);
   spread_blocks(plan.steps);
+  drop_ended(plan);
   explain_reasons(plan.steps, context.document, context.owned);
   plan.drift = drift_of(plan.findings, context.document, context.owned);
   plan.phases = phases_of(plan.steps);
   mark_pending(plan);
+  if (plan.reboot_required() && context.policy.disruption >= Disruption::reboot)
+    for (auto& why : against_reboot)
+      plan.notes.push_back({Note::Severity::warning, reboot_address, std::move(why)});
   plan.complete = std::ranges::none_of(
       plan.findings, [](const Finding& f) { return f.verdict == Finding::Verdict::unknown; });
   return plan;

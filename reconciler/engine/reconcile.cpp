@@ -124,8 +124,11 @@ class Run {
       if (!report_.last.reboot_required()) return finish_converged();
       const auto* interrupted = options_.executor.interrupted;
       if (interrupted != nullptr && interrupted->load()) return finish(RunReport::Result::interrupted);
-      const bool now =
-          options_.reboot && desired_.policy.disruption >= Disruption::reboot && reboots_left > 0;
+      bool now = options_.reboot && desired_.policy.disruption >= Disruption::reboot && reboots_left > 0;
+      for (const auto& why : now ? report_.last.against_reboot() : std::vector<std::string>{}) {
+        report_.errors.push_back("the reboot is left to you: " + why);
+        now = false;
+      }
       reporter_.barrier(report_.last, now);
       if (!left_pending(now ? reboots_left - 1 : 0)) return finish(RunReport::Result::failed);
       if (!now) return finish(RunReport::Result::reboot_required);

@@ -25,8 +25,8 @@ std::string finding_text(const Finding& finding, const Style& style) {
       return fmt::format("  {}  {}: {}, desired {}; waits for a reboot{}", style.yellow("pending "), address,
                          observed_text(finding.observed), value_text(finding.desired), remark);
     case Finding::Verdict::unknown:
-      return fmt::format("  {}  {}: desired {}{}", style.yellow("unknown "), address,
-                         value_text(finding.desired), remark);
+      return fmt::format("  {}  {}{}{}", style.yellow("unknown "), address,
+                         finding.desired.is_null() ? "" : ": desired " + value_text(finding.desired), remark);
   }
   std::unreachable();
 }

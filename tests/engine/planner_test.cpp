@@ -253,7 +253,8 @@ TEST(Planner, NamesANeedThatNothingMeetsWithWhatToDo) {
   };
   const Plan plan = bench.plan();
   EXPECT_THAT(step_named(plan, "bind").step.blocked_by,
-              ElementsAre("nothing provides module/vfio_pci loaded; add kernel.modules.vfio-pci"));
+              ElementsAre("it needs that module vfio_pci is loaded, and nothing makes it so; add "
+                          "kernel.modules.vfio-pci"));
   EXPECT_THAT(step_named(plan, "attach").step.blocked_by, ElementsAre(HasSubstr("it is not so")));
 }
 
@@ -275,7 +276,8 @@ TEST(Planner, NamesWhatLiesAtTheBottomOfANeed) {
   bench.kind("vm").hint = "nova belongs to somebody else";
   const auto plan = bench.plan();
   EXPECT_THAT(step_named(plan, "bind").step.blocked_by,
-              ElementsAre("nothing provides vm/nova stopped; nova belongs to somebody else"));
+              ElementsAre("it needs that vm nova is stopped, and nothing makes it so; nova belongs to "
+                          "somebody else"));
 }
 
 TEST(Planner, AnObstacleIsToldInPlaceOfAdvice) {
@@ -298,7 +300,7 @@ TEST(Planner, AnUnknownFactBlocksWhatRestsOnIt) {
   };
   const Plan plan = bench.plan();
   EXPECT_THAT(step_named(plan, "reset").step.blocked_by,
-              ElementsAre("cannot tell whether gpu/a idle: no permission to read it"));
+              ElementsAre("cannot tell whether gpu a is idle: no permission to read it"));
   EXPECT_THAT(step_named(plan, "use").step.blocked_by, ElementsAre(HasSubstr("which is blocked")));
 }
 
