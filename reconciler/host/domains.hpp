@@ -14,9 +14,10 @@ struct Domain {
   std::string uuid;
   bool persistent = false;
   bool running = false;  ///< it has a guest: running, paused, shutting down …
+  bool saved = false;    ///< off, with its memory saved: the next start goes on from there
   bool autostart = false;
   std::string definition;  ///< XML that the next start uses; empty for a transient domain
-  std::string live;        ///< XML of the running guest; empty when there is none
+  std::string live;        ///< XML of the running or saved guest; empty when there is none
   bool operator==(const Domain&) const = default;
 };
 

@@ -73,10 +73,11 @@ std::string recordable_domain_xml(std::string_view xml) {
 HostFile::Domain recordable(const Domain& domain) {
   HostFile::Domain recorded;
   recorded.running = domain.running;
+  recorded.saved = domain.saved;
   recorded.persistent = domain.persistent;
   recorded.autostart = domain.autostart && domain.persistent;
   recorded.definition = recordable_domain_xml(domain.persistent ? domain.definition : domain.live);
-  if (domain.running) recorded.live = recordable_domain_xml(domain.live);
+  if (domain.running || domain.saved) recorded.live = recordable_domain_xml(domain.live);
   if (recorded.live == recorded.definition) recorded.live.reset();
   return recorded;
 }

@@ -83,7 +83,8 @@ Domain shown_domain(const std::string& name, const HostFile::Domain& domain) {
   made.running = domain.running;
   made.autostart = domain.autostart;
   if (domain.persistent) made.definition = shown(domain.definition);
-  if (domain.running) made.live = shown(live_xml(domain));
+  made.saved = domain.saved;
+  if (domain.running || domain.saved) made.live = shown(live_xml(domain));
   return made;
 }
 

@@ -64,8 +64,17 @@ void SimNvidia::bound(const PciAddress& device) {
   if (gpu == nullptr) return;
   const bool is_function = tree_.physical_function_of(device).has_value();
   if (!is_function) show_information(device);
-  const bool has_vgpus_itself = !gpu->first_function && gpu->framework == Framework::mdev;
-  if (is_function || has_vgpus_itself) show_vgpu_interface(device);
+  show_vgpu_interface(device);
+}
+
+void SimNvidia::manager_loaded() {
+  for (const auto& device : tree_.devices())
+    if (gpu_of(device) != nullptr && lacks_vgpu_interface(device)) show_vgpu_interface(device);
+}
+
+void SimNvidia::manager_unloaded() {
+  for (const auto& device : tree_.devices())
+    if (tree_.driver_of(device) == nvidia_driver) hide_vgpu_interface(device);
 }
 
 void SimNvidia::unbound(const PciAddress& device) {
@@ -114,7 +123,12 @@ std::string SimNvidia::free_minor() const {
 }
 
 void SimNvidia::show_vgpu_interface(const PciAddress& device) {
-  const auto framework = gpu_of(device)->framework;
+  const auto* gpu = gpu_of(device);
+  const auto framework = gpu->framework;
+  const auto manager = host_.modules.find(vgpu_manager);  // a host file may leave it out
+  if (manager != host_.modules.end() && !manager->second.loaded) return;
+  const bool has_vgpus_itself = !gpu->first_function && framework == Framework::mdev;
+  if (!tree_.physical_function_of(device) && !has_vgpus_itself) return;
   if (framework == Framework::mdev) mdev_.register_parent(device);
   if (framework == Framework::vendor_vfio) vendor_.show(device);
 }

@@ -26,6 +26,9 @@ class SimNvidia {
   /// The module came, with its version or without; and went.
   void loaded(const std::string& version);
   void unloaded();
+  /// The module `vgpu_manager` came, with which vGPUs can be made; and went.
+  void manager_loaded();
+  void manager_unloaded();
 
   /// Whether it takes the device: not a virtual function that does not come up.
   [[nodiscard]] bool accepts(const PciAddress& device) const;
@@ -52,6 +55,7 @@ class SimNvidia {
   [[nodiscard]] std::optional<NodeUse> use_of_gpu_node(const PciAddress& gpu) const;
   [[nodiscard]] std::string free_minor() const;
   void show_information(const PciAddress& gpu);
+  /// Shows it where the device can have vGPUs and their manager is there.
   void show_vgpu_interface(const PciAddress& device);
   void hide_vgpu_interface(const PciAddress& device);
   [[nodiscard]] bool lacks_vgpu_interface(const PciAddress& function) const;
@@ -66,5 +70,6 @@ class SimNvidia {
 };
 
 inline constexpr const char* nvidia_driver = "nvidia";
+inline constexpr const char* vgpu_manager = "nvidia_vgpu_vfio";
 
 }  // namespace gpuhost

@@ -58,6 +58,7 @@ unsigned SimPci::uses(const std::string& module) const {
 }
 
 void SimPci::loaded(const std::string& module, const SimModprobe& config) {
+  if (module == vgpu_manager) nvidia_.manager_loaded();
   if (module == nvidia_drm) {
     for (const auto& device : tree_.devices()) {
       if (makes_drm_nodes(device)) show_drm_nodes(tree_, device);
@@ -77,6 +78,7 @@ void SimPci::loaded(const std::string& module, const SimModprobe& config) {
 }
 
 void SimPci::unloaded(const std::string& module) {
+  if (module == vgpu_manager) nvidia_.manager_unloaded();
   if (module == nvidia_drm) {
     for (const auto& device : tree_.devices()) {
       if (tree_.driver_of(device) == nvidia_driver) hide_drm_nodes(tree_, device);

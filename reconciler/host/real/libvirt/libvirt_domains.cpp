@@ -69,6 +69,18 @@ Result<void> read_persistent_part(virDomainPtr handle, Domain& domain) {
   return {};
 }
 
+/// A domain that is off may have the memory of its guest saved.
+Result<Domain> read_saved_part(virDomainPtr handle, Domain domain) {
+  auto saved = answer(virDomainHasManagedSaveImage(handle, 0), domain.name);
+  if (!saved) return fail(std::move(saved));
+  domain.saved = *saved;
+  if (!domain.saved) return domain;
+  const OwnedText xml(virDomainManagedSaveGetXMLDesc(handle, 0));
+  if (!xml) return std::unexpected(libvirt_error("read the saved guest of domain", domain.name));
+  domain.live = xml.get();
+  return domain;
+}
+
 /// not_found: it went away meanwhile.
 Result<Domain> read(virDomainPtr handle) {
   Domain domain;
@@ -85,6 +97,7 @@ Result<Domain> read(virDomainPtr handle) {
   if (domain.persistent) {
     if (auto done = read_persistent_part(handle, domain); !done) return fail(std::move(done));
   }
+  if (!domain.running && domain.persistent) return read_saved_part(handle, std::move(domain));
   if (domain.running) {
     auto live = xml_of(handle, 0, domain.name);
     if (!live) return fail(std::move(live));
