@@ -1,6 +1,8 @@
 #include "catalog/boards.hpp"
 
 #include <algorithm>
+#include <set>
+#include <string>
 
 #include "base/text.hpp"
 #include "catalog/tables.hpp"
@@ -18,6 +20,16 @@ std::span<const VgpuType> all_types() {
 
 bool equal_in_either_case(std::string_view a, std::string_view b) {
   return lower_case(a) == lower_case(b);
+}
+
+/// "NVIDIA A100-PCIE-40GB" in "a100", "pcie", "40gb".
+std::set<std::string> model_words(std::string_view text) {
+  auto plain = lower_case(text);
+  std::ranges::replace(plain, '-', ' ');
+  std::set<std::string> found;
+  for (const auto word : words(plain))
+    if (word != "nvidia") found.emplace(word);
+  return found;
 }
 
 std::string_view last_word(std::string_view text) {
@@ -48,7 +60,18 @@ std::vector<const Board*> boards_named(std::string_view model) {
   for (const auto& board : boards())
     if (equal_in_either_case(board.name, model) || equal_in_either_case(board.product, model))
       named.push_back(&board);
+  const auto asked = model_words(model);
+  if (!named.empty() || asked.empty()) return named;
+  for (const auto& board : boards())
+    if (std::ranges::includes(model_words(board.product), asked)) named.push_back(&board);
   return named;
+}
+
+bool has_vendor_functions(std::string_view kernel_release) {
+  const auto parts = split(kernel_release, '.');
+  if (parts.size() < 2) return false;
+  const auto major = parse_unsigned(parts[0]).value_or(0);
+  return major > 6 || (major == 6 && parse_unsigned(parts[1]).value_or(0) >= 8);
 }
 
 std::span<const VgpuType> types_of(const Board& board) {

@@ -39,8 +39,14 @@ struct VgpuType {
 [[nodiscard]] std::span<const Board> boards();
 /// The board with these PCI ids; one with the subsystem goes before one without.
 [[nodiscard]] const Board* board_of(std::uint16_t device_id, std::uint16_t subsystem_device_id);
-/// Boards that a model of a document means: its name or product, letters in either case.
+/// Boards that a model of a document means: its name or product, letters in either case; else those in whose
+/// product all its words are, with '-' as a blank and whether NVIDIA's name is said or not.
 [[nodiscard]] std::vector<const Board*> boards_named(std::string_view model);
+
+/// Whether vGPUs on virtual functions are made by the vendor-specific VFIO framework under a kernel of this
+/// release ("6.8.0-45-generic"), and not as mediated devices: from Linux 6.8 on. Source: NVIDIA Virtual GPU
+/// Software User Guide, "Creating an NVIDIA vGPU on a Linux with KVM Hypervisor".
+[[nodiscard]] bool has_vendor_functions(std::string_view kernel_release);
 
 [[nodiscard]] std::span<const VgpuType> types_of(const Board& board);
 /// Whether two names mean one type: the last blank-separated word counts.

@@ -43,6 +43,22 @@ TEST(Boards, ThatShareADeviceIdAreToldApartBySubsystem) {
   EXPECT_EQ(name_of(0x1e30, 0x129e), "RTX8000");
 }
 
+TEST(Boards, AreFoundByTheWordsOfTheirProduct) {
+  EXPECT_EQ(ids_named("A100 PCIe 40GB"), (std::vector<std::uint16_t>{0x20f1}));
+  EXPECT_EQ(ids_named("NVIDIA A100-PCIE-40GB"), (std::vector<std::uint16_t>{0x20f1}));
+  EXPECT_EQ(ids_named("T4 tesla"), (std::vector<std::uint16_t>{0x1eb8}));
+  EXPECT_EQ(ids_named("H100 SXM5 80GB"), (std::vector<std::uint16_t>{0x2330, 0x2336}));
+  EXPECT_TRUE(ids_named("NVIDIA").empty());
+  EXPECT_TRUE(ids_named("A100 PCIe 41GB").empty());
+}
+
+TEST(Boards, GiveVgpusByTheVendorFrameworkFromLinux68On) {
+  for (const auto* release : {"6.8.0-45-generic", "6.10.1", "7.0"})
+    EXPECT_TRUE(has_vendor_functions(release));
+  for (const auto* release : {"6.7.9", "5.15.0-91-generic", "", "x"})
+    EXPECT_FALSE(has_vendor_functions(release));
+}
+
 TEST(Boards, SayWhatTheHardwareIs) {
   const auto* m60 = board_of(0x13f2, 0x115e);
   ASSERT_NE(m60, nullptr);

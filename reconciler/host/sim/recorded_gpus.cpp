@@ -73,23 +73,13 @@ std::string gpu_uuid(const FileReader& files, const PciAddress& gpu) {
   return {};
 }
 
-/// "6.8.0-45-generic" → 6008.
-std::uint64_t kernel_version(const FileReader& files) {
-  const std::string release = files.read("/proc/sys/kernel/osrelease").value_or("");
-  const auto parts = split(release, '.');
-  if (parts.size() < 2) return 0;
-  return parse_unsigned(parts[0]).value_or(0) * 1000 + parse_unsigned(parts[1]).value_or(0);
-}
-
 std::optional<Framework> shown_framework(const Device& device) {
   if (device.has("mdev_supported_types")) return Framework::mdev;
   if (device.has("nvidia/current_vgpu_type")) return Framework::vendor_vfio;
   return std::nullopt;
 }
 
-/// Where no function shows it, only a vGPU manager's files say that there could be one. From kernel 6.8 on
-/// virtual functions come without mdev. Source: NVIDIA vGPU software user guide, "Creating an NVIDIA vGPU on
-/// a Linux with KVM Hypervisor".
+/// Where no function shows it, only a vGPU manager's files say that there could be one.
 Framework framework_of(const FileReader& files, const Device& gpu,
                        const std::optional<PciAddress>& function) {
   if (const auto shown = shown_framework(gpu)) return *shown;
@@ -101,7 +91,8 @@ Framework framework_of(const FileReader& files, const Device& gpu,
   const auto* board = catalog::board_of(static_cast<std::uint16_t>(gpu.number("device")),
                                         static_cast<std::uint16_t>(gpu.number("subsystem_device")));
   if (!has_manager || board == nullptr) return Framework::none;
-  return function && kernel_version(files) >= 6008 ? Framework::vendor_vfio : Framework::mdev;
+  const auto release = files.read("/proc/sys/kernel/osrelease").value_or("");
+  return function && catalog::has_vendor_functions(release) ? Framework::vendor_vfio : Framework::mdev;
 }
 
 std::uint32_t little_endian(std::string_view bytes, std::size_t at, std::size_t count) {
