@@ -42,7 +42,7 @@ _gpuhost() {
       export) words="--host --root" ;;
       plan) words="--file --host --root --output --out --detailed-exitcode --missing" ;;
       apply) words="--file --host --host-out --root --output --yes --reboot --allow --missing --no-rollback" ;;
-      verify) words="--file --host --root --output" ;;
+      verify) words="--file --host --root --output --missing" ;;
       status) words="--host --root --output --detailed-exitcode" ;;
       release) words="--document --host --host-out --root --output --yes --reboot --allow --no-rollback" ;;
       recover) words="--host --host-out --root --output" ;;

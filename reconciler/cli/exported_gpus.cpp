@@ -57,7 +57,7 @@ std::vector<Vgpus> vgpus_of(const Gpu& gpu, const Ownership::Objects& owned) {
       made.params = params;
       entry = std::prev(all.end());
     }
-    entry->uuids.push_back(vgpu.uuid);
+    entry->uuids.push_back({vgpu.uuid, Mark{}});
     ++entry->count;
   }
   return all;
@@ -116,7 +116,7 @@ std::optional<VmSpec::Device> named_device(const HostDevice& device, const Inven
   }
   for (const auto& gpu : gpus)
     for (const auto& vgpus : gpu.vgpu.vgpus ? **gpu.vgpu.vgpus : std::vector<Vgpus>{}) {
-      const auto found = std::ranges::find(vgpus.uuids, std::get<Uuid>(device.device));
+      const auto found = std::ranges::find(vgpus.uuids, std::get<Uuid>(device.device), &Located<Uuid>::value);
       if (found == vgpus.uuids.end()) continue;
       return VmSpec::Device{
           Type::vgpu,
@@ -194,7 +194,7 @@ Node vgpus_node(const GpuSpecs& gpu, const ExportFacts& facts) {
     add_entry(entry, "name", text_node(*vgpus.name));
     add_entry(entry, "type", text_node(vgpus.type));
     auto& uuids = add_entry(entry, "uuids", sequence_node());
-    for (const auto& uuid : vgpus.uuids) uuids.items.push_back(text_node(uuid.to_string()));
+    for (const auto& uuid : vgpus.uuids) uuids.items.push_back(text_node(uuid->to_string()));
     if (!vgpus.params.empty()) {
       auto& params = add_entry(entry, "params", mapping_node());
       for (const auto& [key, value] : vgpus.params) add_entry(params, key, text_node(value));

@@ -233,7 +233,7 @@ void add_verb(CLI::App& app, const VerbSyntax& verb, Options& options, Words& wo
   if (name == "plan" || name == "status")
     sub.add_flag("--detailed-exitcode", options.detailed_exitcode,
                  name == "plan" ? "exit 2 if there is something to do" : "exit 3 if a reboot is pending");
-  if (name == "plan" || name == "apply")
+  if (name == "plan" || name == "apply" || name == "verify")
     sub.add_option("--missing", words.missing, "what to do about GPUs that are not there: refuse, skip");
   if (name == "plan" || name == "apply" || name == "verify")
     sub.add_option(

@@ -27,11 +27,14 @@ bool is_hex_pair(std::string_view text) {
   return text.size() == 9 && text[4] == ':' && half(text.substr(0, 4)) && half(text.substr(5));
 }
 
+/// What a function shows that has no subsystem ids. Source: PCI Local Bus Specification 3.0, section 6.2.4.
+constexpr std::string_view no_subsystem = "0000:0000";
+
 /// VENDOR:DEVICE, or VENDOR:DEVICE/SUBVENDOR:SUBDEVICE; 10de is NVIDIA's vendor id.
 bool is_pci_id(std::string_view text) {
   const auto parts = split(text, '/');
   return parts.size() <= 2 && std::ranges::all_of(parts, is_hex_pair) &&
-         lower_case(parts[0]).starts_with("10de:");
+         lower_case(parts[0]).starts_with("10de:") && parts.back() != no_subsystem;
 }
 
 std::string_view without_gpu_prefix(std::string_view uuid) {
@@ -39,7 +42,8 @@ std::string_view without_gpu_prefix(std::string_view uuid) {
   return uuid;
 }
 
-const Format pci_id{"the PCI id of an NVIDIA GPU", "write it as \"10de:20b0\" or \"10de:20b0/10de:134f\"",
+const Format pci_id{"the PCI id of an NVIDIA GPU",
+                    "write it as \"10de:20b0\" or \"10de:20b0/10de:134f\", as lspci -nnv prints them",
                     is_pci_id};
 const Format gpu_uuid{
     "a GPU's UUID", "write it as nvidia-smi -L prints it: GPU-8-4-4-4-12 hexadecimal digits",

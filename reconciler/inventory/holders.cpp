@@ -312,4 +312,25 @@ std::shared_ptr<const Result<std::vector<Domain>>> domains_of(const HostView& ho
   return place;
 }
 
+const std::vector<std::string>& DefinedDevices::naming(const std::variant<PciAddress, Uuid>& device) const {
+  static const std::vector<std::string> none;
+  const auto found = domains.find(device);
+  return found == domains.end() ? none : found->second;
+}
+
+std::shared_ptr<const DefinedDevices> defined_devices_of(const HostView& host) {
+  return host.once<DefinedDevices>([&] {
+    DefinedDevices defined;
+    const auto domains = domains_of(host, system_connection);
+    if (!*domains) {
+      defined.unknown = domains->error();
+      return defined;
+    }
+    for (const auto& domain : **domains)
+      if (const auto xml = read_domain_xml(domain.definition))
+        for (const auto& device : xml->host_devices) defined.domains[device.device].push_back(domain.name);
+    return defined;
+  });
+}
+
 }  // namespace gpuhost

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -78,5 +79,15 @@ class Usage {
 [[nodiscard]] std::shared_ptr<const Result<std::vector<Domain>>> domains_of(const HostView& host,
                                                                             const std::string& connection);
 inline constexpr const char* system_connection = "qemu:///system";
+
+/// Domains of qemu:///system by the host devices that their definitions name, whether they run or not.
+struct DefinedDevices {
+  std::map<std::variant<PciAddress, Uuid>, std::vector<std::string>> domains;
+  std::optional<Error> unknown;  ///< why it cannot be told
+
+  [[nodiscard]] const std::vector<std::string>& naming(const std::variant<PciAddress, Uuid>& device) const;
+};
+/// Reads it, once in a look.
+[[nodiscard]] std::shared_ptr<const DefinedDevices> defined_devices_of(const HostView& host);
 
 }  // namespace gpuhost

@@ -45,6 +45,17 @@ class DeviceFolder {
   [[nodiscard]] Number number_or_zero(const char* attribute) const {
     return static_cast<Number>(number(attribute).value_or(0));
   }
+  /// As `number`; a file that is not there holds none.
+  [[nodiscard]] Result<std::uint64_t> number_if_there(const char* attribute) const {
+    auto value = number(attribute);
+    return !value && value.error().kind == ErrorKind::not_found ? 0 : value;
+  }
+  /// As `linked`; noted in `unreadable` if it cannot be told.
+  [[nodiscard]] std::string linked(const std::string& link, std::optional<Error>& unreadable) const {
+    const auto target = files_.link_target(at(link));
+    if (!target && target.error().kind != ErrorKind::not_found) unreadable = target.error();
+    return target ? std::string(last_part(*target)) : std::string{};
+  }
   /// The last part of where a link points; empty: there is none.
   [[nodiscard]] std::string linked(const std::string& link) const {
     const auto target = files_.link_target(at(link));
@@ -69,7 +80,7 @@ PciFunction read_function(const FileReader& files, const PciAddress& address) {
   function.subsystem_vendor_id = folder.number_or_zero<std::uint16_t>("subsystem_vendor");
   function.subsystem_device_id = folder.number_or_zero<std::uint16_t>("subsystem_device");
   function.class_code = folder.number_or_zero<std::uint32_t>("class");
-  function.driver = folder.linked("driver");
+  function.driver = folder.linked("driver", function.unreadable);
   const auto override_text = files.read(folder.at("driver_override"));
   const auto overriding = override_text ? trim(*override_text) : std::string_view{};
   if (overriding != "(null)") function.driver_override = overriding;  // how the kernel writes "none"
@@ -87,16 +98,16 @@ Observed<bool> read_boot_display(const DeviceFolder& folder) {
   return Observed<bool>::absent();
 }
 
-std::vector<VirtualFunction> read_virtual_functions(const FileReader& files, const DeviceFolder& folder) {
-  std::vector<VirtualFunction> functions;
-  const auto count = std::min(folder.number("sriov_numvfs").value_or(0), most_functions);
-  for (unsigned index = 0; index < count; ++index) {
-    const auto address = PciAddress::parse(folder.linked(fmt::format("virtfn{}", index)));
+void read_virtual_functions(const FileReader& files, const DeviceFolder& folder, Gpu& gpu) {
+  const auto count = folder.number_if_there("sriov_numvfs");
+  if (!count) gpu.unreadable = count.error();
+  for (unsigned index = 0; index < std::min(count.value_or(0), most_functions); ++index) {
+    const auto address = PciAddress::parse(folder.linked(fmt::format("virtfn{}", index), gpu.unreadable));
     if (!address) continue;
     const DeviceFolder function(files, *address);
-    functions.push_back({index, *address, function.linked("driver"), function.iommu_group()});
+    auto driver = function.linked("driver", gpu.unreadable);
+    gpu.functions.push_back({index, *address, std::move(driver), function.iommu_group()});
   }
-  return functions;
 }
 
 /// What NVIDIA's driver says of a GPU that it has. Source: /proc/driver/nvidia/gpus/ADDRESS/information, as
@@ -128,8 +139,12 @@ class Reader {
     for (const auto& name : *names)
       if (const auto address = PciAddress::parse(name)) addresses_.push_back(*address);
     std::ranges::sort(addresses_);
-    for (const auto& address : addresses_)
-      if (is_physical_gpu(address)) inventory_.gpus.push_back(read_gpu(address));
+    for (const auto& address : addresses_) {
+      const auto physical = is_physical_gpu(address);
+      if (!physical)
+        return std::unexpected(Error(physical.error()).within("cannot tell which GPUs there are"));
+      if (*physical) inventory_.gpus.push_back(read_gpu(address));
+    }
     read_mediated_devices();
     read_slots();
     read_record();
@@ -137,11 +152,14 @@ class Reader {
   }
 
  private:
-  [[nodiscard]] bool is_physical_gpu(const PciAddress& address) const {
+  [[nodiscard]] Result<bool> is_physical_gpu(const PciAddress& address) const {
     const DeviceFolder folder(files_, address);
-    return folder.number_or_zero<std::uint16_t>("vendor") == nvidia_vendor &&
-           folder.number_or_zero<std::uint32_t>("class") >> 16 == display_class &&
-           folder.linked("physfn").empty();
+    const auto vendor = folder.number_if_there("vendor");
+    if (!vendor) return std::unexpected(vendor.error());
+    if (*vendor != nvidia_vendor) return false;
+    const auto type = folder.number_if_there("class");
+    if (!type) return std::unexpected(type.error());
+    return *type >> 16 == display_class && folder.linked("physfn").empty();
   }
 
   Gpu read_gpu(const PciAddress& address) {
@@ -152,7 +170,7 @@ class Reader {
       gpu.total_functions = static_cast<unsigned>(*total);
     else if (total.error().kind != ErrorKind::not_found)
       gpu.total_functions = Observed<unsigned>::unknown(total.error().message);
-    if (!gpu.total_functions.is_absent()) gpu.functions = read_virtual_functions(files_, folder);
+    if (!gpu.total_functions.is_absent()) read_virtual_functions(files_, folder, gpu);
     read_companions(gpu);
     read_group(gpu);
     read_driver_information(files_, gpu);

@@ -26,6 +26,8 @@ struct PciFunction {
   std::string driver;                   ///< bound driver; empty: none
   std::string driver_override;          ///< the one driver that may bind it; empty: any that matches
   std::optional<unsigned> iommu_group;  ///< nothing: the IOMMU is off
+  /// Why its driver, or which functions it has, cannot be told; nothing: it can.
+  std::optional<Error> unreadable;
 
   /// "10de:20b0/10de:134f", as selectors write it.
   [[nodiscard]] std::string pci_id() const;

@@ -52,6 +52,7 @@ class Checks {
       check_keys_of_mode(gpu);
       check_sizes(gpu);
       check_instances(gpu);
+      check_uuids(gpu);
       check_selector(gpu);
       declare(gpu);
     }
@@ -109,6 +110,8 @@ class Checks {
     }
     if (**mode == GpuMode::passthrough && gpu.mig && gpu.mig->value.mode != MigSpec::Mode::disabled)
       refuse("mig", gpu.mig->mark, "vgpu or bare-metal");
+    if (**mode == GpuMode::passthrough && gpu.functions && gpu.functions->value.enabled)
+      refuse("functions", gpu.functions->mark, "vgpu");
     if (**mode != GpuMode::passthrough && gpu.passthrough)
       refuse("companions", gpu.passthrough->mark, "passthrough");
   }
@@ -146,6 +149,17 @@ class Checks {
              fmt::format("no MIG instance of this GPU has the name '{}'", **vgpus.instance),
              near ? fmt::format("did you mean '{}'?", *near) : "give the name to an entry of 'mig'");
     }
+  }
+
+  /// A UUID is that of one vGPU.
+  void check_uuids(const GpuSpecs& gpu) {
+    if (!gpu.vgpu.vgpus) return;
+    for (const auto& vgpus : **gpu.vgpu.vgpus)
+      for (const auto& uuid : vgpus.uuids)
+        if (const auto [first, added] = uuids_.emplace(*uuid, uuid.mark); !added)
+          report(messages::used_twice, uuid.mark,
+                 fmt::format("the UUID {} is that of another vGPU too", uuid->to_string()),
+                 "give each vGPU a UUID of its own", first->second);
   }
 
   void check_selector(const GpuSpecs& gpu) {
@@ -264,6 +278,7 @@ class Checks {
   std::map<std::string, const GpuSpecs*> gpus_;
   std::vector<std::pair<GpuSelector, Mark>> selectors_;
   std::map<std::string, Mark> vms_;
+  std::map<Uuid, Mark> uuids_;
 };
 
 }  // namespace

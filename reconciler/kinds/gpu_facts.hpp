@@ -43,10 +43,10 @@ inline constexpr const char* nvidia_driver = "nvidia";
 }
 /// functions: the GPU has its virtual functions, each with its driver; and the contrary.
 [[nodiscard]] inline Fact functions_enabled(const PciAddress& gpu) {
-  return {subject(gpu), "functions enabled"};
+  return {subject(gpu), "with its virtual functions"};
 }
 [[nodiscard]] inline Fact functions_disabled(const PciAddress& gpu) {
-  return {subject(gpu), "functions disabled"};
+  return {subject(gpu), "without virtual functions"};
 }
 /// mig: the MIG mode in force.
 [[nodiscard]] inline Fact mig_mode(const PciAddress& gpu, bool on) {

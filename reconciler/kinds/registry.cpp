@@ -24,7 +24,7 @@ std::vector<KernelModuleSpec> with_implied_modules(std::vector<KernelModuleSpec>
       gpus, [](const GpuSpecs& gpu) { return gpu.entry.mode && **gpu.entry.mode == GpuMode::passthrough; });
   const auto is_vfio = [](const KernelModuleSpec& module) { return underscored(module.name) == "vfio_pci"; };
   if (passes_through && std::ranges::none_of(modules, is_vfio))
-    modules.push_back({.name = "vfio_pci", .state = KernelModuleSpec::State::loaded});
+    modules.push_back({.name = "vfio_pci", .state = KernelModuleSpec::State::loaded, .implied = true});
   return modules;
 }
 
@@ -47,7 +47,7 @@ FunctionsWish functions_wish(const GpuSpecs& gpu) {
   if (gpu.functions)
     wish.enabled = gpu.functions->value.enabled;
   else if (gpu.entry.mode && **gpu.entry.mode == GpuMode::passthrough)
-    wish.enabled = false;
+    wish = {.enabled = false, .has_vgpus = wish.has_vgpus, .implied = true};
   return wish;
 }
 
@@ -146,7 +146,9 @@ Kinds make_kinds(DocumentSpecs specs) {
   kinds.push_back(make_passthrough(entries_of(specs.gpus)));
   kinds.push_back(make_vgpu(vgpu_specs(specs.gpus)));
   kinds.push_back(make_guest_driver(guest_driver_wishes(specs.vms), manager_version(specs.driver)));
-  kinds.push_back(make_vm_binding(vm_specs(specs.vms), devices_of(specs.gpus)));
+  const bool all_guests_matter =
+      specs.policy.disruption >= Disruption::reboot || !specs.policy.protected_vms.empty();
+  kinds.push_back(make_vm_binding(vm_specs(specs.vms), devices_of(specs.gpus), all_guests_matter));
   return kinds;
 }
 

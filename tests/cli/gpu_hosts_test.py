@@ -74,6 +74,7 @@ class Vgpus(HostTest):
         first = uuids(self.plan(left(2)))
         self.assertEqual(len(first), 2)
         self.applied(left(2))
+        self.host.write_text(self.host.read_text().replace("nova:instance", "lab:instance"))  # whose guest bars reboots
         reboot = "kernel: {parameters: {pcie_aspm: 'off'}}\n"
         self.summary(left(2, "reboot", reboot), "--reboot")
         self.gpuhost("verify", left(2, "reboot", reboot))
@@ -213,7 +214,9 @@ class Renderings(HostTest):
                 host = EXAMPLES / "hosts" / f"{document.parent.name}.yaml"
                 done = subprocess.run([GPUHOST, "plan", "-f", document, "--host", host, "-o", "json"],
                                       capture_output=True, timeout=60, check=False)
-                self.assertIn(done.returncode, (0, 7))
+                self.assertIn(done.returncode, (0, 7, 65))
+                if done.returncode == 65:
+                    continue  # refused before there is a plan
                 jsonschema.validate(json.loads(done.stdout), schema)
 
     def test_a_recording_of_a_recording_gives_the_same_plan(self):

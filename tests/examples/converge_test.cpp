@@ -199,6 +199,13 @@ INSTANTIATE_TEST_SUITE_P(Examples, Converging, ::testing::ValuesIn(examples_in(e
 class Refused : public ::testing::TestWithParam<Example> {};
 
 TEST_P(Refused, IsNotApplyableSaysWhyAndTouchesNothing) {
+  Diagnostics problems;
+  problems.add_source({GetParam().document.filename(), text_of(GetParam().document)});
+  if (!decode_document(problems)) {
+    const auto printed = problems.render();
+    EXPECT_EQ(printed, expected_plan(GetParam(), printed));
+    return;
+  }
   const auto document = document_at(GetParam().document);
   SimHost sim(host_named(GetParam().host));
   const auto plan = plan_once(document.desired, sim.view());

@@ -50,6 +50,25 @@ TEST(Inventory, ReadsWhatSysfsSaysOfAGpu) {
   EXPECT_EQ(inventory.find(at(gpu_address)), &inventory.gpus[0]);
 }
 
+TEST(Inventory, WhatCannotBeReadIsNotTakenForAbsent) {
+  const Error broken{ErrorKind::io, "input/output error"};
+  for (const char* file : {"driver", "sriov_numvfs"}) {
+    auto host = host_with_gpu();
+    put_virtual_functions(host, gpu_address, {"0000:41:00.4"}, 20);
+    host.errors.emplace(pci_devices + gpu_address + "/" + file, broken);
+    const auto inventory = read(host);
+    ASSERT_TRUE(inventory.gpus.at(0).unreadable) << file;
+    EXPECT_EQ(inventory.gpus[0].unreadable->message, broken.message);
+  }
+  for (const char* file : {"vendor", "class"}) {
+    auto host = host_with_gpu();
+    host.errors.emplace(pci_devices + gpu_address + "/" + file, broken);
+    const auto seen = inventory_of(host.view());
+    ASSERT_FALSE(*seen) << file;
+    EXPECT_EQ(seen->error().kind, ErrorKind::io);
+  }
+}
+
 TEST(Inventory, LeavesOutOtherVendorsOtherClassesAndVirtualFunctions) {
   auto host = host_with_gpu();
   put_function(host, {.address = "0000:00:02.0", .vendor = "0x8086", .pci_class = "0x030000"});

@@ -134,6 +134,7 @@ class FakeHost final : public FileReader,
     return std::vector<std::string>(names.begin(), names.end());
   }
   Result<std::string> link_target(const std::string& path) const override {
+    if (const auto error = errors.find(path); error != errors.end()) return std::unexpected(error->second);
     if (const auto link = links.find(path); link != links.end()) return link->second;
     return missing(path);
   }

@@ -89,6 +89,24 @@ TEST(KernelModules, blocked_in_use_wait_for_the_boot) {
   EXPECT_EQ(second.true_at_next_boot, (std::vector<Fact>{{"module/nouveau", "unloaded"}}));
 }
 
+/// Nobody holds a console, and it is lost all the same.
+TEST(KernelModules, blocked_that_drive_a_device_wait_for_the_boot) {
+  auto host = host_with_modules();
+  host.loaded_modules["nouveau"] = {};
+  host.links["/sys/bus/pci/drivers/nouveau/0000:17:00.0"] = "../../../../devices/0000:17:00.0";
+  const auto policy = allowing(Disruption::reboot);
+  const auto seen = plan(*make_kernel_modules(Specs{{"nouveau", State::blocked, {}}}), host, {}, policy);
+  ASSERT_EQ(seen.steps.size(), 2U);
+  EXPECT_EQ(seen.steps[1].provides_at_boot, (std::vector<Fact>{{"module/nouveau", "unloaded"}}));
+  const auto unloaded = make_kernel_modules(Specs{{"nouveau", State::unloaded, {}}});
+  EXPECT_TRUE(plan(*unloaded, host, {}, policy).steps.at(0).blocked_by.empty());
+  host.files["/sys/bus/pci/devices/0000:17:00.0/boot_vga"] = "1\n";
+  const auto now = plan(*unloaded, host, {}, policy);
+  ASSERT_EQ(now.steps.size(), 1U);
+  ASSERT_EQ(now.steps[0].blocked_by.size(), 1U);
+  EXPECT_TRUE(now.steps[0].blocked_by[0].contains("drives 0000:17:00.0"));
+}
+
 TEST(KernelModules, blocked_and_idle_are_unloaded_where_allowed) {
   auto host = host_with_modules();
   host.loaded_modules["nouveau"] = {};

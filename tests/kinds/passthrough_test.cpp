@@ -451,11 +451,7 @@ TEST(Passthrough, TakingFromAHostDriverToGiveBackNeedsThePolicy) {
   desk.free(audio);
   desk.apply(GpuMode::vgpu);
   EXPECT_EQ(desk.bus.driver_of(left), "nvidia");
-  desk.policy.disruption = Disruption::none;
-  const auto refused = desk.proposal({});
-  EXPECT_THAT(refused.steps, IsEmpty());
-  ASSERT_EQ(refused.notes.size(), 1U);
-  desk.policy.disruption = Disruption::remove_idle;
+  EXPECT_EQ(desk.proposal({}).steps.at(0).disruption, Disruption::remove_idle);
   desk.apply({});
   EXPECT_EQ(desk.bus.driver_of(left), "vfio-pci");
 }
@@ -497,11 +493,46 @@ TEST(Passthrough, ForNvidiaAnOverrideForAnotherIsADifference) {
   EXPECT_THAT(desk.proposal(GpuMode::vgpu).steps, IsEmpty());
 }
 
+TEST(Passthrough, OfAFunctionThatCannotBeReadIsUnknownAndBlocksWhatRestsOnIt) {
+  for (const char* function : {left, audio}) {
+    Desk desk;
+    desk.host.errors.emplace(pci_devices + function + "/driver", Error{ErrorKind::io, "input/output error"});
+    const auto seen = desk.proposal(passthrough);
+    EXPECT_THAT(seen.steps, IsEmpty());
+    EXPECT_EQ(finding(seen, "gpu[left].driver").verdict, Finding::Verdict::unknown);
+    EXPECT_EQ(finding(seen, "gpu[left].driver").reason, "input/output error");
+    const auto wanted = Desk::kind(passthrough);
+    const auto fact =
+        wanted->holds(gpu_facts::bound(left_address, "vfio-pci"), *wanted->observe(desk.host.view()));
+    ASSERT_TRUE(fact);
+    EXPECT_EQ(fact->value, Truth::Value::unknown);
+  }
+}
+
+/// A guest that is off would not find it when it starts.
+TEST(Passthrough, TakenFromVfioListsTheGuestsThatNameIt) {
+  Desk desk;
+  desk.bind(left, "vfio-pci");
+  desk.bind(audio, "vfio-pci");
+  const std::string element =
+      "<hostdev mode='subsystem' type='pci' managed='no'><source><address domain='0x0000' bus='0x41' "
+      "slot='0x00' function='0x1'/></source></hostdev>";
+  desk.host.guests.emplace();
+  (*desk.host.guests)["cad"] = {
+      .name = "cad",
+      .persistent = true,
+      .definition = "<domain><name>cad</name><devices>" + element + "</devices></domain>"};
+  EXPECT_THAT(desk.proposal(GpuMode::vgpu).steps.at(0).affects,
+              ElementsAre(Affected{"gpu", left}, Affected{"vm", "cad"}));
+  desk.bind(left, "nvidia");
+  EXPECT_THAT(desk.proposal(passthrough).steps.at(0).affects, ElementsAre(Affected{"gpu", left}));
+}
+
 TEST(Passthrough, ForNvidiaNeverTakesTheGpuFromAnotherDriver) {
   Desk desk;
   desk.bind(left, "nouveau");
   for (const auto mode : {GpuMode::vgpu, GpuMode::bare_metal})
-    EXPECT_THAT(blocks(desk.proposal(mode)), ElementsAre(HasSubstr("kernel.modules.nouveau")));
+    EXPECT_THAT(desk.proposal(mode).steps.at(0).needs, Contains(Fact{"module/nouveau", "unloaded"}));
   EXPECT_THAT(blocks(desk.proposal(passthrough)), IsEmpty());
   desk.bind(left, "xen-pciback");
   EXPECT_THAT(blocks(desk.proposal(GpuMode::vgpu)), ElementsAre(HasSubstr("xen-pciback")));

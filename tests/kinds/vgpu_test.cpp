@@ -301,7 +301,7 @@ TEST(Vgpu, HasTheUuidThatTheDocumentGives) {
   host.add_a100();
   host.add_vgpu(stranger, a100_functions[2], a100_8c);
   auto vgpus = some("train", "A100-8C");
-  vgpus.uuids = {*Uuid::parse(stranger)};
+  vgpus.uuids = {{*Uuid::parse(stranger), Mark{}}};
   const auto proposal = plan(host, {listing("left", a100, {vgpus})});
   EXPECT_THAT(proposal.steps, IsEmpty());
   EXPECT_EQ(finding(proposal, "gpu[left].vgpu[train/0]").verdict, Finding::Verdict::in_sync);
@@ -311,7 +311,7 @@ TEST(Vgpu, OneUuidForTwoIsAnError) {
   VgpuHost host;
   host.add_m60();
   auto vgpus = some("cad", "M60-2Q");
-  vgpus.uuids = {*Uuid::parse(stranger)};
+  vgpus.uuids = {{*Uuid::parse(stranger), Mark{}}};
   const auto proposal =
       plan(host, {listing("desk", m60_first, {vgpus}), listing("low", m60_second, {vgpus})});
   ASSERT_EQ(proposal.notes.size(), 1U);

@@ -47,13 +47,13 @@ TEST(VmBindingGivesBack, ADomainThatIsGoneIsForgotten) {
   EXPECT_TRUE(owned.empty());
 }
 
-TEST(VmBindingGivesBack, StoppingAGuestAgainstThePolicyIsNoGivingBack) {
+/// Whether it may be is for the engine to say, as of every step.
+TEST(VmBindingGivesBack, AStartByStoppingTheGuest) {
   auto host = host_with(off("train"));
   const auto owned = applied(Document().state(VmSpec::State::running), host);
   const auto proposal = plan(*make_vm_binding({}, {}), host, owned, {});
-  EXPECT_THAT(proposal.steps, IsEmpty());
-  ASSERT_EQ(proposal.notes.size(), 1U);
-  EXPECT_THAT(proposal.notes[0].message, HasSubstr("stop-guests"));
+  EXPECT_EQ(proposal.steps.at(0).disruption, Disruption::stop_guests);
+  EXPECT_THAT(proposal.steps.at(0).affects, ElementsAre(Affected{"vm", "train"}));
 }
 
 TEST(VmBindingGivesBack, AManagedDeviceToLibvirt) {
@@ -111,14 +111,6 @@ TEST(VmBindingGivesBack, NothingWhileItCannotBeTold) {
   auto alone = host;
   alone.guests.reset();
   EXPECT_THAT(left(alone, owned), HasSubstr("libvirt cannot be reached"));
-}
-
-TEST(VmBindingGivesBack, NothingOfAProtectedVm) {
-  auto host = host_with(off("train"));
-  const auto owned = applied(Document().devices({{whole, "right"}}), host);
-  const auto proposal = plan(*make_vm_binding({}, {}), host, owned, {.protected_vms = {"train"}});
-  EXPECT_THAT(proposal.steps, IsEmpty());
-  EXPECT_THAT(proposal.notes.at(0).message, HasSubstr("VM train is protected"));
 }
 
 TEST(VmBindingGivesBack, NothingOfADomainThatIsSomebodyElsesNow) {

@@ -92,6 +92,27 @@ TEST(VmBinding, ARunningGuestGetsItAtItsNextStart) {
               HasSubstr("no NVIDIA device, and 0000:61:00.0 from its next start"));
 }
 
+TEST(VmBinding, ASavedGuestGoesOnWithWhatItHad) {
+  auto host = host_with(off("train"));
+  auto& train = host.guests->at("train");
+  train.saved = true;
+  train.live = train.definition;
+  const auto document = Document().devices({{whole, "right"}});
+  const auto owned = applied(document, host);
+  const auto proposal = proposal_of(document, host, owned);
+  EXPECT_THAT(proposal.steps, IsEmpty());
+  ASSERT_EQ(proposal.conditions.size(), 1U);
+  EXPECT_THAT(proposal.conditions[0].message, HasSubstr("goes on with no NVIDIA device"));
+}
+
+/// A restart in the same plan gives the guest what it waits for.
+TEST(VmBinding, ARestartOfThePlanEndsTheWait) {
+  auto host = host_with(on("train"));
+  const auto proposal = proposal_of(Document().devices({{whole, "right"}}), host);
+  ASSERT_EQ(proposal.conditions.size(), 1U);
+  EXPECT_EQ(proposal.conditions[0].ended_by, gpu_facts::stopped("train"));
+}
+
 TEST(VmBinding, ARunningGuestGetsItLiveWhereAsked) {
   auto host = host_with(on("train", vgpu_element));
   const auto document = Document().devices({{whole, "right"}}).attach(VmSpec::Attach::live);

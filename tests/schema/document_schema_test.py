@@ -160,7 +160,7 @@ def check(tool, source, schema_name, kind, folder):
 
     verdicts, problems = by_decoder(list(documents))
     for (path, document), valid in zip(documents.items(), verdicts):
-        if not valid:
+        if not valid and "refused" not in path.parts:
             failures.append(f"{path}: refused by the decoder:\n{problems}")
         for error in validator.iter_errors(document):
             failures.append(f"{path}: refused by the schema: {error.json_path}: {error.message}")

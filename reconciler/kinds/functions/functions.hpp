@@ -18,6 +18,7 @@ struct FunctionsSpec {
 struct FunctionsWish {
   std::optional<bool> enabled;  ///< nothing: as the vGPUs need
   bool has_vgpus = false;       ///< the entry lists vGPUs, which a GPU with SR-IOV has on its functions
+  bool implied = false;         ///< `enabled` follows from the mode
 };
 
 /// Facts: see gpu_facts::functions_enabled and functions_disabled.

@@ -14,8 +14,8 @@ namespace gpuhost {
 namespace {
 
 constexpr const char* devices_directory = "/sys/bus/pci/devices";
-constexpr const char* enabled_state = "functions enabled";
-constexpr const char* disabled_state = "functions disabled";
+constexpr const char* enabled_state = "with its virtual functions";
+constexpr const char* disabled_state = "without virtual functions";
 
 bool is_there(const FileReader& files, const std::string& path) {
   return files.exists(path).value_or(false);
@@ -133,6 +133,7 @@ std::optional<Truth> Functions::holds_in(const Fact& fact, const FunctionsState&
   const auto* gpu = seen->find(*address);
   if (gpu == nullptr) return Truth::of(false);
   if (gpu->total_functions.is_unknown()) return Truth::unknown(gpu->total_functions.reason());
+  if (gpu->unreadable) return Truth::unknown(gpu->unreadable->message);
   return Truth::of(std::string_view(state.word_of(*gpu)) ==
                    (fact.state == enabled_state ? "enabled" : "disabled"));
 }

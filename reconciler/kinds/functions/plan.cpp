@@ -112,9 +112,11 @@ void compare(const SelectedGpu& selected, const FunctionsWish& wish, const Funct
                   .desired = word(enable),
                   .observed = state.word_of(gpu),
                   .object = gpu_object(gpu, Functions::field)};
-  if (gpu.total_functions.is_unknown()) {
+  if (gpu.total_functions.is_unknown() || gpu.unreadable) {
     finding.verdict = Finding::Verdict::unknown;
-    finding.reason = gpu.total_functions.reason();
+    finding.observed = nullptr;
+    finding.reason =
+        gpu.total_functions.is_unknown() ? gpu.total_functions.reason() : gpu.unreadable->message;
     if (said) proposal.findings.push_back(std::move(finding));
     return;
   }
@@ -129,7 +131,7 @@ void compare(const SelectedGpu& selected, const FunctionsWish& wish, const Funct
   set_titles(step, enable, selected.label);
   step.explanation = finding.reason;
   step.blocked_by = obstacles(gpu, enable, state);
-  if (!said) step.reason = ActionReason::prerequisite;
+  if (!said || wish.implied) step.reason = ActionReason::prerequisite;
   step.claims =
       Claim{finding.object, {{"gpu", identity_of(gpu)}, {"functions", state.word_of(gpu)}}, word(enable)};
   proposal.steps.push_back(std::move(step));
@@ -194,15 +196,6 @@ void give_back(const std::string& object, const Ownership::Object& owned, const 
   step.progress = fmt::format("giving the virtual functions of GPU {} back", gpu->address.to_string());
   step.gives_back = object;
   step.reason = ActionReason::removed_from_desired;
-  if (step.disruption > input.policy.disruption) {
-    proposal.notes.push_back(
-        {Note::Severity::warning, object,
-         fmt::format("the document no longer names them, and the virtual functions stay: giving them back "
-                     "needs disruption {}",
-                     to_string(step.disruption)),
-         input.policy.way_to_allow(step.disruption)});
-    return;
-  }
   proposal.steps.push_back(std::move(step));
 }
 

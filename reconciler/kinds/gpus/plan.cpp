@@ -44,10 +44,31 @@ void compare(const GpuEntry& entry, const Selection& selection, Proposal& propos
                                  selection.problem + "; left out, as missing: skip says"});
 }
 
+/// A reboot ends the guests of others too: those of Proxmox VE and of Kubernetes' pods are seen here only.
+void speak_against_reboot(const GpusState& state, Proposal& proposal) {
+  if (!state.usage || !*state.inventory) return;
+  for (const auto& gpu : (**state.inventory).gpus)
+    for (const auto& holder : state.usage->of(gpu))
+      if (!holder.remark.empty())
+        proposal.against_reboot.push_back(fmt::format("GPU {} is held by {}: stop or migrate it there",
+                                                      gpu.address.to_string(), sentence_of(holder)));
+}
+
+/// A protection that protects nothing may be a slip.
+void note_protected(const Inventory& inventory, const Policy& policy, Proposal& proposal) {
+  for (const auto& address : policy.protected_gpus)
+    if (inventory.owner_of(address) == nullptr)
+      proposal.notes.push_back({Note::Severity::warning, "policy.protect",
+                                fmt::format("GPU {} is protected, and there is none", address.to_string()),
+                                "correct its address, or take it out"});
+}
+
 }  // namespace
 
-Proposal Gpus::plan_from(const GpusState& state, const PlanInput&) const {
+Proposal Gpus::plan_from(const GpusState& state, const PlanInput& input) const {
   Proposal proposal;
+  speak_against_reboot(state, proposal);
+  if (*state.inventory) note_protected(**state.inventory, input.policy, proposal);
   if (entries_.empty()) return proposal;
   if (!state.running) {
     proposal.notes.push_back({Note::Severity::error, "gpus",
@@ -60,6 +81,7 @@ Proposal Gpus::plan_from(const GpusState& state, const PlanInput&) const {
     for (const auto& entry : entries_)
       proposal.findings.push_back({.address = address_of(entry) + ".match",
                                    .verdict = Finding::Verdict::unknown,
+                                   .desired = entry.selector->to_string(),
                                    .reason = inventory.error().message,
                                    .permission = lacks_permission(inventory.error())});
     return proposal;

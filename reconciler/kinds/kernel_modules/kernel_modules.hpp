@@ -14,6 +14,7 @@ struct KernelModuleSpec {
   std::string name;  ///< as written
   State state = State::loaded;
   std::map<std::string, std::string> options;  ///< parameter name as written to value
+  bool implied = false;                        ///< no wish of the document's own, but what another one needs
 };
 
 /// Facts: subject "module/<name with _>", states "loaded", "unloaded".

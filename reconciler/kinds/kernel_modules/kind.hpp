@@ -22,7 +22,8 @@ struct KernelModulesState {
     Result<std::string> command_line;
     /// Values in /sys/module, by module and parameter; not_found: the module shows none.
     std::map<std::string, std::map<std::string, Result<std::string>>> parameters;
-    /// PCI functions that the drivers of modules on record have, by module.
+    /// PCI functions that the drivers of modules on record, or to be blocked, have, by module; of those to be
+    /// unloaded the console only.
     std::map<std::string, std::vector<PciAddress>> bound;
   };
   std::optional<Running> running;

@@ -1,3 +1,5 @@
+#include <set>
+
 #include <fmt/format.h>
 
 #include "base/text.hpp"
@@ -20,22 +22,39 @@ std::string normal(std::string_view value) {
   return number ? std::to_string(*number) : std::string(value);
 }
 
+/// Source: Linux Documentation/ABI/testing/sysfs-bus-pci, boot_vga and boot_display.
+bool is_console(const FileReader& files, const PciAddress& device) {
+  const auto says_so = [&](const char* attribute) {
+    const auto text = files.read(fmt::format("/sys/bus/pci/devices/{}/{}", device.to_string(), attribute));
+    return text && trim(*text) == "1";
+  };
+  return says_so("boot_display") || says_so("boot_vga");
+}
+
 /// Unloading a driver takes its devices from it, used or not. PCI drivers are named as their modules, with
 /// `-` where those have `_`, or they are not found here.
-std::map<std::string, std::vector<PciAddress>> devices_of_owned_modules(const FileReader& files) {
+std::map<std::string, std::vector<PciAddress>> devices_of_modules(const FileReader& files,
+                                                                  const std::vector<KernelModuleSpec>& spec) {
   constexpr const char* drivers_directory = "/sys/bus/pci/drivers";
   std::map<std::string, std::vector<PciAddress>> bound;
-  const auto owned = Ownership::load(files);
-  if (!owned) return bound;
-  for (const auto& address : owned->addresses())
-    if (auto module = module_at(address)) bound.emplace(*std::move(module), std::vector<PciAddress>{});
+  if (const auto owned = Ownership::load(files))
+    for (const auto& address : owned->addresses())
+      if (auto module = module_at(address)) bound.emplace(*std::move(module), std::vector<PciAddress>{});
+  std::set<std::string> asked_for;  // a document may take idle devices from a driver, but not the console
+  for (const auto& module : spec)
+    if (module.state != KernelModuleSpec::State::loaded) {
+      bound.emplace(module.name, std::vector<PciAddress>{});
+      if (module.state == KernelModuleSpec::State::unloaded) asked_for.insert(module.name);
+    }
   if (bound.empty()) return bound;
   for (const auto& driver : files.list(drivers_directory).value_or(std::vector<std::string>{})) {
     const auto module = bound.find(underscored(driver));
     if (module == bound.end()) continue;
     const auto entries = files.list(fmt::format("{}/{}", drivers_directory, driver));
     for (const auto& entry : entries.value_or(std::vector<std::string>{}))
-      if (const auto device = PciAddress::parse(entry)) module->second.push_back(*device);
+      if (const auto device = PciAddress::parse(entry);
+          device && (!asked_for.contains(module->first) || is_console(files, *device)))
+        module->second.push_back(*device);
   }
   return bound;
 }
@@ -45,7 +64,7 @@ KernelModulesState::Running look_at_kernel(const HostView& host, const std::vect
                                       .files = {},
                                       .command_line = host.files.read("/proc/cmdline"),
                                       .parameters = {},
-                                      .bound = devices_of_owned_modules(host.files)};
+                                      .bound = devices_of_modules(host.files, spec)};
   for (const auto& module : spec) {
     running.files.emplace(module.name, host.modules.available(module.name));
     for (const auto& [name, value] : module.options) {
@@ -143,8 +162,9 @@ std::optional<Truth> KernelModules::holds_in(const Fact& fact, const KernelModul
 std::string KernelModules::advice(const Fact& fact) const {
   if (!fact.subject.starts_with(subject_prefix)) return {};
   if (fact.state != "loaded" && fact.state != "unloaded") return {};
+  // What is only unloaded comes back with its devices at the next boot.
   return fmt::format("add kernel.modules.{}: {{state: {}}}", fact.subject.substr(subject_prefix.size()),
-                     fact.state);
+                     fact.state == "loaded" ? "loaded" : "blocked");
 }
 
 }  // namespace gpuhost

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <ranges>
 #include <set>
 
 #include <fmt/format.h>
@@ -46,6 +47,7 @@ class Comparison {
   Proposal finish() &&;
 
  private:
+  [[nodiscard]] const std::vector<PciAddress>& devices_of(const std::string& module) const;
   [[nodiscard]] std::set<std::string> find_unloadable(const std::vector<Spec>& spec) const;
   [[nodiscard]] std::optional<Error> unreadable() const;
   [[nodiscard]] const char* running_state(const std::string& module) const;
@@ -72,14 +74,21 @@ class Comparison {
   std::vector<Fact> unloads_;  // of modules that are given back
 };
 
-/// Modules to be unloaded that nobody uses but modules that are to be unloaded too.
+/// PCI functions that the module's driver has: unloading takes them from it, the console among them.
+const std::vector<PciAddress>& Comparison::devices_of(const std::string& module) const {
+  static const std::vector<PciAddress> none;
+  const auto found = state_.running->bound.find(module);
+  return found == state_.running->bound.end() ? none : found->second;
+}
+
+/// Modules to be unloaded that drive nothing and that nobody uses but modules that are to be unloaded too.
 std::set<std::string> Comparison::find_unloadable(const std::vector<Spec>& spec) const {
   std::set<std::string> found;
   for (const auto& module : spec)
     if (module.state != State::loaded && state_.loaded(module.name)) found.insert(module.name);
   const auto held = [&](const std::string& name) {
     const auto* loaded = state_.loaded(name);
-    return loaded->use_count > loaded->users.size() ||
+    return !devices_of(name).empty() || loaded->use_count > loaded->users.size() ||
            !std::ranges::all_of(loaded->users, [&](const auto& user) { return found.contains(user); });
   };
   while (std::erase_if(found, held) > 0) {
@@ -177,7 +186,11 @@ void Comparison::desired(const Spec& spec) {
   } else {
     finding.observed["next_boot"] = next_boot(spec);
     if (state_.running) finding.observed["running"] = running(spec);
+    const auto steps_of_others = proposal_.steps.size();
     compare(spec, finding);
+    if (spec.implied)
+      for (auto& step : proposal_.steps | std::views::drop(steps_of_others))
+        step.reason = ActionReason::prerequisite;
   }
   proposal_.findings.push_back(std::move(finding));
 }
@@ -279,6 +292,10 @@ bool Comparison::plan_runtime(const Spec& spec, const Finding& finding, bool con
   if (!loaded)
     step.blocked_by.push_back(
         fmt::format("module {} is built into the kernel and cannot be unloaded", spec.name));
+  else if (!devices_of(spec.name).empty())
+    step.blocked_by.push_back(fmt::format(
+        "module {} drives {}: say blocked in place of unloaded, which the next boot makes true, or unbind it",
+        spec.name, devices_of(spec.name).front().to_string()));
   else if (!idle)
     step.blocked_by.push_back(in_use(spec.name, *loaded));
   else
@@ -316,9 +333,8 @@ void Comparison::no_longer_desired(const std::string& address, const Ownership::
   const bool we_loaded =
       was_unloaded && object.applied.is_object() && object.applied.value("state", std::string{}) == "loaded";
   if (loaded && we_loaded) {
-    const auto devices = state_.running->bound.find(module);
-    const auto bound = devices == state_.running->bound.end() ? 0 : devices->second.size();
-    if (loaded->use_count == 0 && bound == 0 && may_unload()) {
+    const auto& devices = devices_of(module);
+    if (loaded->use_count == 0 && devices.empty() && may_unload()) {
       auto unload = unload_step(module);
       unload.reason = ActionReason::removed_from_desired;
       step.needs.push_back(unloaded_fact(module));
@@ -328,9 +344,9 @@ void Comparison::no_longer_desired(const std::string& address, const Ownership::
       proposal_.notes.push_back(
           {Note::Severity::info, address,
            loaded->use_count > 0 ? in_use(module, *loaded) + "; it stays loaded until the next boot"
-           : bound > 0 ? fmt::format("module {} drives {}; it stays loaded until the next boot", module,
-                                     devices->second.front().to_string())
-                       : fmt::format("module {} stays loaded until the next boot", module),
+           : !devices.empty()    ? fmt::format("module {} drives {}; it stays loaded until the next boot",
+                                               module, devices.front().to_string())
+                                 : fmt::format("module {} stays loaded until the next boot", module),
            may_unload() ? "" : input_.policy.way_to_allow(Disruption::remove_idle)});
     }
   }

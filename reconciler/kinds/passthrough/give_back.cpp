@@ -37,7 +37,7 @@ std::vector<Binding> present_bindings(const Gpu& gpu, const std::vector<Binding>
   return now;
 }
 
-Step give_back_step(const std::string& object, const Gpu& gpu, const Usage& usage,
+Step give_back_step(const std::string& object, const Gpu& gpu, const FormerDrivers& former,
                     const std::vector<Binding>& goals) {
   const auto own = std::ranges::find(goals, gpu.address, &Binding::address);
   const std::string driver = own == goals.end() ? gpu.driver : own->driver;
@@ -53,7 +53,8 @@ Step give_back_step(const std::string& object, const Gpu& gpu, const Usage& usag
     step.affects = {};
     return step;
   }
-  need_idle(gpu, usage, step);
+  if (driver != vfio_driver) add_guests_of(gpu, former.defined, step);
+  need_idle(gpu, former.usage, step);
   if (!gpu.functions.empty()) step.needs.push_back(gpu_facts::functions_disabled(gpu.address));
   if (!gpu.mediated_devices.empty()) step.needs.push_back(gpu_facts::without_vgpus(gpu.address));
   return step;
@@ -73,11 +74,14 @@ void give_back_drivers(const FormerDrivers& former, const PlanInput& input, Prop
     if (!address || former.wanted.contains(*address)) continue;
     const auto* gpu = former.inventory.find(*address);
     if (gpu == nullptr && some_absent) continue;  // the document may name it still
-    if (gpu != nullptr && former.usage.unknown()) {
-      proposal.notes.push_back({Note::Severity::warning, object,
-                                "the document no longer names it, and whether it is in use cannot be told: " +
-                                    former.usage.unknown()->message,
-                                former.usage.unknown()->advice});
+    const auto why_wait = gpu == nullptr           ? std::nullopt
+                          : former.usage.unknown() ? former.usage.unknown()
+                                                   : unreadable_in_group(*gpu);
+    if (why_wait) {
+      proposal.notes.push_back(
+          {Note::Severity::warning, object,
+           "the document no longer names it, and whether it is in use cannot be told: " + why_wait->message,
+           why_wait->advice});
       continue;
     }
     const auto goals =
@@ -90,17 +94,7 @@ void give_back_drivers(const FormerDrivers& former, const PlanInput& input, Prop
       proposal.steps.push_back(forget_step(Passthrough::kind_name, object, owned.applied));
       continue;
     }
-    auto step = give_back_step(object, *gpu, former.usage, goals);
-    if (step.disruption > input.policy.disruption) {
-      proposal.notes.push_back(
-          {Note::Severity::warning, object,
-           fmt::format("the document no longer names it, and its driver stays: giving it back needs "
-                       "disruption {}",
-                       to_string(step.disruption)),
-           input.policy.way_to_allow(step.disruption)});
-      continue;
-    }
-    proposal.steps.push_back(std::move(step));
+    proposal.steps.push_back(give_back_step(object, *gpu, former, goals));
   }
 }
 

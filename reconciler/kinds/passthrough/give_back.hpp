@@ -15,6 +15,7 @@ struct FormerDrivers {
   const std::vector<GpuEntry>& entries;
   const Inventory& inventory;
   const Usage& usage;
+  const DefinedDevices& defined;
   const std::set<std::string>& drivers;  ///< PCI drivers that are there
   const std::set<PciAddress>& wanted;    ///< GPUs whose driver the document still names
 };

@@ -16,9 +16,10 @@ namespace gpuhost {
 struct PassthroughState {
   bool running = true;
   std::shared_ptr<const Result<Inventory>> inventory;
-  std::shared_ptr<const Usage> usage;     ///< null: nothing is wanted and nothing is owned
-  std::set<std::string> drivers;          ///< PCI drivers that are there, loaded or built in
-  Result<bool> iommu_active = false;      ///< the kernel drives an IOMMU
+  std::shared_ptr<const Usage> usage;             ///< null: nothing is wanted and nothing is owned
+  std::shared_ptr<const DefinedDevices> defined;  ///< null with `usage`
+  std::set<std::string> drivers;                  ///< PCI drivers that are there, loaded or built in
+  Result<bool> iommu_active = false;              ///< the kernel drives an IOMMU
   std::map<PciAddress, int> sound_users;  ///< a process that plays or records with a sound function, by that
 
   [[nodiscard]] Json describe() const;
@@ -46,6 +47,9 @@ class Passthrough final : public KindOver<PassthroughState> {
  private:
   std::vector<GpuEntry> entries_;  ///< with a mode
 };
+
+/// Why the drivers of the GPU and of what must be bound with it cannot be told; nothing: they can.
+[[nodiscard]] std::optional<Error> unreadable_in_group(const Gpu& gpu);
 
 /// The process that has the sound card of a PCI function open, as ALSA tells it of streams. Source: Linux
 /// Documentation/sound/designs/procfile.rst, "PCM Proc Files".

@@ -39,6 +39,18 @@ std::optional<int> owner_in(std::string_view status) {
   return std::nullopt;
 }
 
+}  // namespace
+
+std::optional<Error> unreadable_in_group(const Gpu& gpu) {
+  if (gpu.unreadable) return gpu.unreadable;
+  for (const auto* others : {&gpu.companions, &gpu.group_neighbours})
+    for (const auto& other : *others)
+      if (other.unreadable) return other.unreadable;
+  return std::nullopt;
+}
+
+namespace {
+
 /// Whether a guest can be given the GPU: for vfio-pci the group decides.
 bool is_bound(const Gpu& gpu, std::string_view driver) {
   if (gpu.driver != driver) return false;
@@ -76,6 +88,7 @@ PassthroughState Passthrough::look(const HostView& host) const {
   if (!host.running || !*state.inventory || (entries_.empty() && !is_owned_of_some_gpu(host.files, field)))
     return state;
   state.usage = usage_of(host);
+  state.defined = defined_devices_of(host);
   state.drivers = drivers_there(host.files);
   state.iommu_active = is_iommu_active(host.files);
   for (const auto& gpu : (**state.inventory).gpus)
@@ -107,6 +120,8 @@ std::optional<Truth> Passthrough::holds_in(const Fact& fact, const PassthroughSt
   const auto* seen = gpus_or_none(*state.inventory);
   if (seen == nullptr) return Truth::unknown(state.inventory->error().message);
   const auto* gpu = seen->find(*address);
+  if (gpu != nullptr)
+    if (const auto why = unreadable_in_group(*gpu)) return Truth::unknown(why->message);
   return Truth::of(gpu != nullptr &&
                    is_bound(*gpu, std::string_view(fact.state).substr(state_prefix.size())));
 }

@@ -7,6 +7,7 @@
 #include "kinds/gpu_facts.hpp"
 #include "kinds/gpu_idle.hpp"
 #include "kinds/gpu_ownership.hpp"
+#include "kinds/observed_json.hpp"
 #include "kinds/passthrough/give_back.hpp"
 #include "kinds/passthrough/kind.hpp"
 #include "kinds/passthrough/steps.hpp"
@@ -132,13 +133,8 @@ std::vector<std::string> obstacles_to_passthrough(const Wish& wish, const Passth
 
 std::vector<std::string> obstacles_to_nvidia(const Wish& wish) {
   const auto& driver = wish.gpu().driver;
-  if (driver == nvidia_driver || keeps_group_viable(driver)) return {};
+  if (driver == nvidia_driver || driver == nouveau_driver || keeps_group_viable(driver)) return {};
   const auto address = wish.gpu().address.to_string();
-  if (driver == nouveau_driver)
-    return {
-        fmt::format("GPU {} is bound to nouveau, which keeps NVIDIA's driver away: set "
-                    "kernel.modules.nouveau: {{state: blocked}} and reboot",
-                    address)};
   return {
       fmt::format("GPU {} is bound to {}, which is not taken from it: unbind it by hand", address, driver)};
 }
@@ -174,6 +170,9 @@ void add_needs(const Wish& wish, const Inventory& inventory, const Usage& usage,
     step.lanes.push_back("gpu/" + address);
   }
   step.needs.push_back({wish.gives_away() ? "module/vfio_pci" : "module/nvidia", "loaded"});
+  // It gives the console up at the next boot, where it is kept from loading.
+  if (!wish.gives_away() && wish.gpu().driver == nouveau_driver)
+    step.needs.push_back({fmt::format("module/{}", nouveau_driver), "unloaded"});
   if (wish.gives_away() && !wish.gpu().iommu_group) step.needs.push_back({"iommu", "active"});
 }
 
@@ -189,6 +188,7 @@ Step step_for(const Wish& wish, const PassthroughState& state, const Inventory& 
   add_needs(wish, inventory, *state.usage, step);
   step.blocked_by = wish.gives_away() ? obstacles_to_passthrough(wish, state) : obstacles_to_nvidia(wish);
   add_sound_users(wish, state, step.blocked_by);
+  if (!wish.gives_away()) add_guests_of(gpu, *state.defined, step);
   if (wish.gives_away() && !gpu.iommu_group) step.after_unknown = Json::array({"iommu_group"});
   step.claims = Claim{gpu_object(gpu, Passthrough::field), record_of(gpu), wish.driver};
   return step;
@@ -227,7 +227,12 @@ Proposal Passthrough::plan_from(const PassthroughState& state, const PlanInput& 
                     .desired = wish.driver,
                     .observed = observed(wish),
                     .object = gpu_object(wish.gpu(), field)};
-    if (!wish.holds()) {
+    if (const auto why = unreadable_in_group(wish.gpu())) {
+      finding.verdict = Finding::Verdict::unknown;
+      finding.observed = nullptr;
+      finding.reason = why->message;
+      finding.permission = lacks_permission(*why);
+    } else if (!wish.holds()) {
       finding.verdict = Finding::Verdict::differs;
       proposal.steps.push_back(step_for(wish, state, *inventory));
       add_notes(wish, input, proposal.notes);
@@ -237,7 +242,8 @@ Proposal Passthrough::plan_from(const PassthroughState& state, const PlanInput& 
   std::set<PciAddress> wanted;
   for (const auto& [gpu, wish] : wishes) wanted.insert(gpu);
   if (state.usage != nullptr)
-    give_back_drivers({entries_, *inventory, *state.usage, state.drivers, wanted}, input, proposal);
+    give_back_drivers({entries_, *inventory, *state.usage, *state.defined, state.drivers, wanted}, input,
+                      proposal);
   return proposal;
 }
 

@@ -36,6 +36,17 @@ Step bind_step(const Gpu& gpu, const std::string& driver, const std::vector<Bind
   return step;
 }
 
+void add_guests_of(const Gpu& gpu, const DefinedDevices& defined, Step& step) {
+  std::set<std::string> guests;
+  const auto add = [&](const PciAddress& function) {
+    const auto& names = defined.naming(function);
+    guests.insert(names.begin(), names.end());
+  };
+  add(gpu.address);
+  for (const auto& companion : gpu.companions) add(companion.address);
+  for (const auto& guest : guests) step.affects.push_back({.type = "vm", .name = guest});
+}
+
 Json record_of(const Gpu& gpu) {
   std::vector<Binding> bindings{binding_of(gpu)};
   for (const auto& companion : gpu.companions) bindings.push_back(binding_of(companion));

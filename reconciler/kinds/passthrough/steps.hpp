@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/kind.hpp"
+#include "inventory/holders.hpp"
 #include "kinds/passthrough/bindings.hpp"
 
 namespace gpuhost {
@@ -13,6 +14,9 @@ namespace gpuhost {
 /// does to whom, provides and ends; needs, claims and titles are the caller's.
 [[nodiscard]] Step bind_step(const Gpu& gpu, const std::string& driver, const std::vector<Binding>& now,
                              const std::vector<Binding>& goals);
+
+/// Lists the guests whose definitions name the GPU or its companions, which will not find it on vfio-pci.
+void add_guests_of(const Gpu& gpu, const DefinedDevices& defined, Step& step);
 
 /// For Claim::before: which GPU it was, and what it and its companions were bound to.
 [[nodiscard]] Json record_of(const Gpu& gpu);

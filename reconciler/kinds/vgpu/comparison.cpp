@@ -44,8 +44,7 @@ std::string names_of(const std::vector<Holder>& holders) {
 
 const std::vector<std::string>& domains_with(const VgpuState& state, const Uuid& uuid) {
   static const std::vector<std::string> none;
-  const auto found = state.named_by.find(uuid);
-  return found != state.named_by.end() ? found->second : none;
+  return state.defined ? state.defined->naming(uuid) : none;
 }
 
 /// What gpuhost did not make goes only while nobody has it.
@@ -58,6 +57,17 @@ void mark_foreign(Step& step, const VgpuState& state, const MediatedDevice& vgpu
       fmt::format("vGPU {} ({}), which gpuhost did not make, is in use by {}: end that first, or leave out "
                   "'vgpus' of this GPU, so that others manage them",
                   vgpu.uuid.to_string(), short_type(vgpu.type), names_of(holders)));
+}
+
+/// A count that is lowered takes the highest index away, whoever its guest is, and stops nobody for that.
+void refuse_if_busy(Step& step, const VgpuState& state, const MediatedDevice& vgpu, const std::string& name) {
+  const auto holders = state.holders(vgpu);
+  if (holders.empty()) return;
+  step.needs.clear();
+  step.blocked_by.push_back(
+      fmt::format("vGPU {} is in use by {}, and a lower count removes the highest index: end that first, or "
+                  "leave the count",
+                  name, names_of(holders)));
 }
 
 /// One GPU's list against what is there.
@@ -115,8 +125,8 @@ class Comparison {
   }
 
   void compare_missing(const WantedVgpu& vgpu, Finding& finding) {
-    if (on_.supported.unknown) {
-      make_unknown(finding, *on_.supported.unknown);
+    if (const auto& why = on_.gpu.unreadable ? on_.gpu.unreadable : on_.supported.unknown) {
+      make_unknown(finding, *why);
       return;
     }
     finding.verdict = Verdict::differs;
@@ -161,6 +171,7 @@ class Comparison {
     const auto* gpu = on_.state.gpus()->owner_of(vgpu.uuid);
     auto step = remove_step({on_.selected.label, vgpu.name}, *gpu, there, domains_with(on_.state, vgpu.uuid));
     step.explanation = "it is made anew, with the type and in the place that the document says";
+    step.reason = ActionReason::prerequisite;
     const auto* record = record_of_object(vgpu.uuid);
     if (record == nullptr || !is_same_gpu(*record, *gpu)) mark_foreign(step, on_.state, there);
     proposal_.steps.push_back(std::move(step));
@@ -199,9 +210,18 @@ class Comparison {
       step.gives_back = vgpu_object(vgpu.uuid);
       step.reason = ActionReason::removed_from_desired;
     }
-    if (record == nullptr || !is_same_gpu(*record, on_.gpu)) mark_foreign(step, on_.state, vgpu);
+    if (record == nullptr || !is_same_gpu(*record, on_.gpu))
+      mark_foreign(step, on_.state, vgpu);
+    else if (is_of_a_listed_name(name))
+      refuse_if_busy(step, on_.state, vgpu, name);
     proposal_.steps.push_back(std::move(step));
     on_.removed.push_back(&vgpu);
+  }
+
+  /// "train/3", of which the list has others.
+  [[nodiscard]] bool is_of_a_listed_name(std::string_view name) const {
+    const auto entry = name.substr(0, name.find('/'));
+    return std::ranges::any_of(on_.wanted, [&](const WantedVgpu& vgpu) { return *vgpu.spec->name == entry; });
   }
 
   void create_missing() {

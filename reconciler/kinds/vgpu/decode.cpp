@@ -83,10 +83,10 @@ std::vector<Value> one_for_each(const Value& values, unsigned count) {
   return list ? std::move(*list) : std::vector<Value>{};
 }
 
-std::vector<Uuid> decode_uuids(const Value& uuids, unsigned count) {
-  std::vector<Uuid> decoded;
+std::vector<Located<Uuid>> decode_uuids(const Value& uuids, unsigned count) {
+  std::vector<Located<Uuid>> decoded;
   for (const auto& item : one_for_each(uuids, count))
-    if (const auto text = item.text(formats::uuid)) decoded.push_back(*Uuid::parse(*text));
+    if (const auto text = item.text(formats::uuid)) decoded.push_back({*Uuid::parse(*text), item.mark()});
   return decoded;
 }
 

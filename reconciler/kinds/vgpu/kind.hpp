@@ -23,8 +23,8 @@ struct VgpuState {
   std::map<PciAddress, SupportedTypes> types;  ///< of the GPUs that the document speaks of
   /// Of the vGPUs that the document gives parameters, or has given.
   std::map<Uuid, Result<VgpuParams>> params;
-  std::map<Uuid, std::vector<std::string>> named_by;  ///< domains whose definitions name the vGPU
-  std::optional<Error> domains_unknown;
+  std::shared_ptr<const DefinedDevices> defined;  ///< null: there is no vGPU
+  bool by_vendor_framework = false;  ///< vGPUs on virtual functions that are still to come have no mdev
   Result<Uuid> space = Uuid{};       ///< in which identities are made; of no use if there is no GPU
   Result<bool> has_bus = false;      ///< /sys/class/mdev_bus: some driver offers mediated devices
   Result<bool> has_manager = false;  ///< /sys/module/nvidia_vgpu_vfio: NVIDIA's vGPU manager is loaded

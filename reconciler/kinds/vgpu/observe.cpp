@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "host/domain_xml.hpp"
+#include "catalog/boards.hpp"
 #include "kinds/gpu_facts.hpp"
 #include "kinds/observed_json.hpp"
 #include "kinds/vgpu/gpu_case.hpp"
@@ -24,6 +24,8 @@ class Look {
   void look() {
     state_.space = identity_space(host_.files);
     state_.has_bus = host_.files.exists("/sys/class/mdev_bus");
+    state_.by_vendor_framework =
+        catalog::has_vendor_functions(host_.files.read("/proc/sys/kernel/osrelease").value_or(""));
     state_.has_manager = host_.files.exists("/sys/module/nvidia_vgpu_vfio");
     if (const auto owned = Ownership::load(host_.files)) owned_ = owned->addresses();
     if (entries_.empty())
@@ -71,18 +73,7 @@ class Look {
     const auto has_vgpus = [](const Gpu& gpu) { return !gpu.mediated_devices.empty(); };
     if (std::ranges::none_of(state_.gpus()->gpus, has_vgpus)) return;
     state_.usage = usage_of(host_);
-    const auto domains = domains_of(host_, system_connection);
-    if (!*domains) {
-      state_.domains_unknown = domains->error();
-      return;
-    }
-    for (const auto& domain : **domains) {
-      const auto xml = read_domain_xml(domain.definition);
-      if (!xml) continue;
-      for (const auto& device : xml->host_devices)
-        if (const auto* uuid = std::get_if<Uuid>(&device.device))
-          state_.named_by[*uuid].push_back(domain.name);
-    }
+    state_.defined = defined_devices_of(host_);
   }
 
   const std::vector<ForGpus<VgpuSpec>>& entries_;
@@ -96,8 +87,8 @@ Json json_of(const VgpuState& state, const Gpu& gpu, const MediatedDevice& vgpu)
   Json shown{{"type", vgpu.type}, {"parent", vgpu.parent.to_string()}};
   if (const auto* function = gpu.function_at(vgpu.parent)) shown["function"] = function->index;
   for (const auto& holder : state.holders(vgpu)) shown["holders"].push_back(sentence_of(holder));
-  if (const auto names = state.named_by.find(vgpu.uuid); names != state.named_by.end())
-    shown["defined_in"] = names->second;
+  if (state.defined && !state.defined->naming(vgpu.uuid).empty())
+    shown["defined_in"] = state.defined->naming(vgpu.uuid);
   return shown;
 }
 

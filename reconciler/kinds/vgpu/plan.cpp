@@ -13,6 +13,13 @@ namespace gpuhost {
 
 namespace {
 
+/// ["train/0", "train/1"]
+Json names_in(const VgpuSpec& spec) {
+  Json names = Json::array();
+  for (const auto& vgpu : wanted_vgpus(spec, {}, Uuid{})) names.push_back(vgpu.name);
+  return names;
+}
+
 /// Plans for all entries together: a vGPU may have moved from one to another.
 class Planner {
  public:
@@ -86,6 +93,7 @@ class Planner {
       if (entry->spec.vgpus && !(**entry->spec.vgpus).empty())
         proposal_.findings.push_back({.address = on.address("vgpus"),
                                       .verdict = Finding::Verdict::unknown,
+                                      .desired = names_in(entry->spec),
                                       .reason = why.message + (why.advice.empty() ? "" : "; " + why.advice),
                                       .permission = lacks_permission(why)});
   }
@@ -137,10 +145,10 @@ class Planner {
   void note_domains() {
     const bool removes =
         std::ranges::any_of(proposal_.steps, [](const Step& step) { return step.action.verb == "remove"; });
-    if (removes && state_.domains_unknown)
+    if (removes && state_.defined && state_.defined->unknown)
       proposal_.notes.push_back({Note::Severity::info, "vgpus",
                                  "which stopped VMs have the vGPUs that are removed cannot be told: " +
-                                     state_.domains_unknown->message});
+                                     state_.defined->unknown->message});
   }
 
   const std::vector<ForGpus<VgpuSpec>>& entries_;

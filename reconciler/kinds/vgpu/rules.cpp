@@ -125,13 +125,16 @@ Reasons obstacles_on(const GpuCase& on) {
   if (on.gpu.boot_display.is_unknown())
     add(fmt::format("whether the host's console is on {} cannot be told: {}", title,
                     on.gpu.boot_display.reason()));
-  if (on.supported.framework == VgpuFramework::vendor_specific)
+  const bool by_vendor =
+      on.supported.framework == VgpuFramework::vendor_specific ||
+      (on.supported.framework == VgpuFramework::none && on.uses_functions() && on.state.by_vendor_framework);
+  if (by_vendor)
     add(
         fmt::format("the driver makes the vGPUs of {} by the vendor-specific VFIO framework, which is not "
                     "supported by this version: leave out 'vgpus', and set functions: enabled for others to "
                     "make them",
                     title));
-  if (on.supported.framework == VgpuFramework::none) {
+  if (on.supported.framework == VgpuFramework::none && !by_vendor) {
     if (is_in_compute_mode(on))
       add(
           fmt::format("{} is in compute mode (PCI class 0302), and vGPUs need graphics mode: switch it with "

@@ -23,8 +23,8 @@ struct VgpuSpec {
     unsigned count = 1;
     std::optional<Located<std::string>> instance;  ///< name of a MIG instance of the entry
     std::map<std::string, std::string> params;     ///< vgpu_params
-    std::vector<Uuid> uuids;    ///< mdev: in place of those gpuhost would give; one for each
-    std::vector<unsigned> vfs;  ///< numbers of virtual functions, as in virtfnN; one for each
+    std::vector<Located<Uuid>> uuids;  ///< mdev: in place of those gpuhost would give; one for each
+    std::vector<unsigned> vfs;         ///< numbers of virtual functions, as in virtfnN; one for each
     std::optional<Located<std::vector<unsigned>>> placement;  ///< for mixed sizes; one for each
   };
   struct Scheduler {

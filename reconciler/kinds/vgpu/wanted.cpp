@@ -1,5 +1,8 @@
 #include "kinds/vgpu/wanted.hpp"
 
+#include <algorithm>
+#include <iterator>
+
 #include <fmt/format.h>
 
 namespace gpuhost {
@@ -24,7 +27,9 @@ std::vector<WantedVgpu> wanted_vgpus(const VgpuSpec& spec, const std::string& gp
 }
 
 NamedVgpus named(const VgpuSpec::Vgpus& vgpus) {
-  return {*vgpus.name, vgpus.count, vgpus.uuids};
+  NamedVgpus named{.name = *vgpus.name, .count = vgpus.count, .uuids = {}};
+  std::ranges::transform(vgpus.uuids, std::back_inserter(named.uuids), &Located<Uuid>::value);
+  return named;
 }
 
 }  // namespace gpuhost

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/text.hpp"
 #include "kinds/gpu_facts.hpp"
 #include "kinds/gpu_selection.hpp"
 
@@ -24,6 +25,19 @@ std::optional<Uuid> owned_vgpu(std::string_view address) {
 /// "left" of "left#1".
 std::string_view entry_name(std::string_view reference) {
   return reference.substr(0, reference.find('#'));
+}
+
+/// 1 of "left#1"; 0 of "left".
+std::size_t number_in(std::string_view reference) {
+  const auto mark = reference.find('#');
+  return mark == std::string_view::npos ? 0 : parse_unsigned(reference.substr(mark + 1)).value_or(0);
+}
+
+/// "hgx matches 8 GPUs: hgx#0 … hgx#7"
+std::string matches_of(std::string_view entry, std::size_t count) {
+  if (count == 1) return fmt::format("{} matches one GPU", entry);
+  return fmt::format("{0} matches {1} GPUs: {0}#0 {2} {0}#{3}", entry, count, count == 2 ? "and" : "…",
+                     count - 1);
 }
 
 }  // namespace
@@ -83,15 +97,15 @@ std::vector<std::string> texts_in(const Json& list) {
 
 DeviceTable::DeviceTable(const Inventory& inventory, const std::vector<NamedDevices>& entries,
                          const Result<Uuid>& space, const Ownership& owned)
-    : inventory_(inventory), entries_(entries), space_(space) {
-  for (const auto& entry : entries_)
-    for (auto& selected : select_gpus(entry.entry, inventory_).gpus) {
-      if (space_)
-        for (const auto& vgpus : entry.vgpus)
-          for (unsigned index = 0; index < vgpus.count; ++index)
-            vgpus_.insert(vgpu_uuid(*space_, selected.name, vgpus, index));
-      named_.push_back({std::move(selected), &entry});
-    }
+    : inventory_(inventory), space_(space) {
+  for (const auto& entry : entries) {
+    named_.push_back({&entry, select_gpus(entry.entry, inventory_)});
+    if (!space_) continue;
+    for (const auto& selected : named_.back().selection.gpus)
+      for (const auto& vgpus : entry.vgpus)
+        for (unsigned index = 0; index < vgpus.count; ++index)
+          vgpus_.insert(vgpu_uuid(*space_, selected.name, vgpus, index));
+  }
   for (const auto& address : owned.addresses())
     if (const auto uuid = owned_vgpu(address)) vgpus_.insert(*uuid);
 }
@@ -119,37 +133,54 @@ DeviceTable::Wanted DeviceTable::wanted(const std::vector<VmSpec::Device>& devic
   return wanted;
 }
 
+DeviceTable::Found DeviceTable::find(std::string_view reference) const {
+  for (const auto& named : named_)
+    for (const auto& selected : named.selection.gpus)
+      if (is_named(selected, reference)) return {&selected, named.entry};
+  return {};
+}
+
 void DeviceTable::add_gpu(const std::string& reference, Wanted& wanted) const {
-  const auto found =
-      std::ranges::find_if(named_, [&](const Named& named) { return is_named(named.gpu, reference); });
-  if (found == named_.end()) return cannot_tell(reference, wanted);
-  wanted.devices.insert(found->gpu.gpu->address);
-  if (found->entry->companions_too)
-    for (const auto& companion : found->gpu.gpu->companions) wanted.devices.insert(companion.address);
+  const auto found = find(reference);
+  if (found.gpu == nullptr) return cannot_tell(reference, wanted);
+  wanted.devices.insert(found.gpu->gpu->address);
+  if (found.entry->companions_too)
+    for (const auto& companion : found.gpu->gpu->companions) wanted.devices.insert(companion.address);
 }
 
 void DeviceTable::add_vgpu(const std::string& reference, Wanted& wanted) const {
   const auto parts = parse_vgpu_reference(reference);
   if (!parts) return;  // the decoder has reported it
-  const auto found =
-      std::ranges::find_if(named_, [&](const Named& named) { return is_named(named.gpu, parts->gpu); });
-  if (found == named_.end()) return cannot_tell(parts->gpu, wanted);
+  const auto found = find(parts->gpu);
+  if (found.gpu == nullptr) return cannot_tell(parts->gpu, wanted);
   if (!space_) {
     wanted.problem = space_.error().message;
     return;
   }
-  const auto vgpus = std::ranges::find(found->entry->vgpus, parts->vgpu, &NamedVgpus::name);
-  if (vgpus != found->entry->vgpus.end())
-    wanted.devices.insert(vgpu_uuid(*space_, found->gpu.name, *vgpus, parts->index));
+  const auto vgpus = std::ranges::find(found.entry->vgpus, parts->vgpu, &NamedVgpus::name);
+  if (vgpus != found.entry->vgpus.end())
+    wanted.devices.insert(vgpu_uuid(*space_, found.gpu->name, *vgpus, parts->index));
 }
 
-void DeviceTable::cannot_tell(std::string_view gpu, Wanted& wanted) const {
-  const auto entry = std::ranges::find_if(entries_, [&](const NamedDevices& one) {
-    return one.entry.name && **one.entry.name == entry_name(gpu);
+void DeviceTable::cannot_tell(const std::string& gpu, Wanted& wanted) const {
+  const auto named = std::ranges::find_if(named_, [&](const Named& one) {
+    const auto& name = one.entry->entry.name;
+    return name && **name == entry_name(gpu);
   });
-  const bool may_be_missing = entry != entries_.end() && entry->entry.selector &&
-                              entry->entry.selector->missing == GpuSelector::Missing::skip;
-  (may_be_missing ? wanted.absent : wanted.problem) = fmt::format("no GPU is there for '{}'", gpu);
+  const auto* selector =
+      named == named_.end() || !named->entry->entry.selector ? nullptr : &*named->entry->entry.selector;
+  const auto there =
+      named == named_.end() ? 0 : named->selection.gpus.size() + named->selection.absent.size();
+  // One that is away or uncertain is not a mistake of the document.
+  const bool is_expected =
+      selector == nullptr || there == 0 || !named->selection.problem.empty() ||
+      (gpu.contains('#') && number_in(gpu) < std::max<std::size_t>(there, selector->expect.value_or(0)));
+  if (!is_expected)
+    wanted.mistake = fmt::format("'{}' means no single GPU: {}", gpu, matches_of(entry_name(gpu), there));
+  else if (selector != nullptr && selector->missing == GpuSelector::Missing::skip)
+    wanted.absent = fmt::format("no GPU is there for '{}'", gpu);
+  else
+    wanted.problem = fmt::format("no GPU is there for '{}'", gpu);
 }
 
 std::optional<Fact> DeviceTable::needed_by(const Device& device, bool managed) const {

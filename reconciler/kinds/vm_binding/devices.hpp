@@ -53,7 +53,9 @@ class DeviceTable {
     std::string absent;
     /// Why it cannot be told, if that is not allowed; the kind gpus refuses then.
     std::string problem;
-    [[nodiscard]] bool is_known() const { return absent.empty() && problem.empty(); }
+    /// A reference means none of the GPUs that its entry matches, or no single one: which ones there are.
+    std::string mistake;
+    [[nodiscard]] bool is_known() const { return absent.empty() && problem.empty() && mistake.empty(); }
   };
   [[nodiscard]] Wanted wanted(const std::vector<VmSpec::Device>& devices) const;
 
@@ -63,16 +65,21 @@ class DeviceTable {
 
  private:
   struct Named {
-    SelectedGpu gpu;
+    const NamedDevices* entry = nullptr;
+    Selection selection;
+  };
+  /// The GPU that a reference means, with its entry; null: none.
+  struct Found {
+    const SelectedGpu* gpu = nullptr;
     const NamedDevices* entry = nullptr;
   };
+  [[nodiscard]] Found find(std::string_view reference) const;
   void add(const VmSpec::Device& device, Wanted& wanted) const;
   void add_gpu(const std::string& reference, Wanted& wanted) const;
   void add_vgpu(const std::string& reference, Wanted& wanted) const;
-  void cannot_tell(std::string_view gpu, Wanted& wanted) const;
+  void cannot_tell(const std::string& gpu, Wanted& wanted) const;
 
   const Inventory& inventory_;
-  const std::vector<NamedDevices>& entries_;
   const Result<Uuid>& space_;
   std::vector<Named> named_;
   std::set<Uuid> vgpus_;  ///< that this document names, or any document owns

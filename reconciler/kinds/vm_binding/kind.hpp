@@ -19,7 +19,7 @@ struct Guest {
   std::string connection;
   Domain domain;
   Result<DomainXml> definition;  ///< of the next start; of the running guest where there is none (transient)
-  Result<DomainXml> live;        ///< as `definition` when it is off
+  Result<DomainXml> live;        ///< as `definition` when it is off, unless it is saved
 
   /// By either of its descriptions.
   [[nodiscard]] DomainKeeper keeper() const;
@@ -49,8 +49,8 @@ struct VmBindingState {
 class VmBinding final : public KindOver<VmBindingState> {
  public:
   static constexpr std::string_view kind_name = "vm_binding";
-  VmBinding(std::vector<VmSpec> vms, std::vector<NamedDevices> devices)
-      : vms_(std::move(vms)), devices_(std::move(devices)) {}
+  VmBinding(std::vector<VmSpec> vms, std::vector<NamedDevices> devices, bool all_matter)
+      : vms_(std::move(vms)), devices_(std::move(devices)), all_matter_(all_matter) {}
 
   [[nodiscard]] std::string_view name() const override { return kind_name; }
   [[nodiscard]] Stage stage() const override { return Stage::guests; }
@@ -89,6 +89,7 @@ class VmBinding final : public KindOver<VmBindingState> {
 
   std::vector<VmSpec> vms_;
   std::vector<NamedDevices> devices_;
+  bool all_matter_;
 };
 
 namespace vm_binding {

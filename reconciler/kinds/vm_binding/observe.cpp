@@ -42,7 +42,7 @@ bool is_about_running(const GuestFact& fact) {
 
 Guest read_guest(const std::string& connection, const Domain& domain) {
   auto definition = read_domain_xml(domain.definition.empty() ? domain.live : domain.definition);
-  auto live = domain.running ? read_domain_xml(domain.live) : definition;
+  auto live = domain.running || domain.saved ? read_domain_xml(domain.live) : definition;
   return {connection, domain, std::move(definition), std::move(live)};
 }
 
@@ -59,8 +59,9 @@ std::set<std::pair<std::string, std::string>> owned_guests(const Result<Ownershi
 
 }  // namespace
 
-std::unique_ptr<Kind> make_vm_binding(std::vector<VmSpec> vms, std::vector<NamedDevices> devices) {
-  return std::make_unique<VmBinding>(std::move(vms), std::move(devices));
+std::unique_ptr<Kind> make_vm_binding(std::vector<VmSpec> vms, std::vector<NamedDevices> devices,
+                                      bool all_matter) {
+  return std::make_unique<VmBinding>(std::move(vms), std::move(devices), all_matter);
 }
 
 DomainKeeper Guest::keeper() const {
@@ -95,7 +96,7 @@ VmBindingState VmBinding::look(const HostView& host) const {
   for (const auto& vm : vms_) named.emplace(vm.connection, *vm.name);
   std::set<std::string> connections;
   for (const auto& [connection, name] : named) connections.insert(connection);
-  if (!state.gpus().gpus.empty()) connections.insert(system_connection);
+  if (all_matter_ || !state.gpus().gpus.empty()) connections.insert(system_connection);
   for (const auto& connection : connections) {
     const auto domains = domains_of(host, connection);
     if (!*domains) {

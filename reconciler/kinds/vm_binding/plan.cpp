@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "kinds/gpu_facts.hpp"
 #include "kinds/gpu_ownership.hpp"
 #include "kinds/observed_json.hpp"
 #include "kinds/vm_binding/give_back.hpp"
@@ -130,19 +131,26 @@ class Comparison {
   }
   [[nodiscard]] bool is_changed_live() const { return spec_.attach && **spec_.attach == Attach::live; }
 
-  /// What the running guest has until its next start, where that is not what it shall have; else empty.
+  /// What the guest has until its next start, where that is not what it shall have; else empty. One that is
+  /// saved goes on with what it was saved with.
   [[nodiscard]] std::string pending_restart(const Devices& wanted) const {
-    if (!keeps_running() || is_changed_live() || !guest_.live) return {};
+    const bool goes_on = guest_.domain.saved || (keeps_running() && !is_changed_live());
+    if (!goes_on || !guest_.live) return {};
     const auto plugged = table_.of(*guest_.live);
     if (plugged == wanted) return {};
+    if (guest_.domain.saved)
+      return fmt::format("the saved guest goes on with {}, and has {} once it was shut down and started",
+                         shown(plugged), shown(wanted));
     return fmt::format("the running guest has {}, and {} from its next start on", shown(plugged),
                        shown(wanted));
   }
 
   void compare_running_guest(const Devices& wanted) {
     if (auto pending = pending_restart(wanted); !pending.empty())
-      proposal_.conditions.push_back({Condition::Type::pending_guest_restart,
-                                      address(guest_.domain.name, "devices"), std::move(pending)});
+      proposal_.conditions.push_back({.type = Condition::Type::pending_guest_restart,
+                                      .address = address(guest_.domain.name, "devices"),
+                                      .message = std::move(pending),
+                                      .ended_by = gpu_facts::stopped(guest_.domain.name)});
     if (!keeps_running() || !is_changed_live()) return;
     if (!guest_.live) {
       proposal_.findings.push_back({.address = address(guest_.domain.name, "attached"),
@@ -177,9 +185,20 @@ class Comparison {
   Proposal& proposal_;
 };
 
+/// The devices as the document names them: which ones they are may be what cannot be told.
+Json desired_of(const VmSpec& spec, std::string_view field) {
+  if (field == "autostart") return **spec.autostart;
+  if (field == "state") return running_word(**spec.state == VmSpec::State::running);
+  Json names = Json::array();
+  for (const auto& device : **spec.devices)
+    names.push_back({{device.type == VmSpec::Device::Type::gpu ? "gpu" : "vgpu", *device.name}});
+  return names;
+}
+
 void unknown_field(const VmSpec& spec, std::string_view field, const Error& error, Proposal& proposal) {
   proposal.findings.push_back({.address = address(*spec.name, field),
                                .verdict = Finding::Verdict::unknown,
+                               .desired = desired_of(spec, field),
                                .reason = error.message,
                                .permission = lacks_permission(error)});
 }
@@ -224,18 +243,54 @@ const Error* reason_to_wait(const vm_binding::OwnedField& field, const std::stri
   return gpus_or_none(*state.inventory) ? nullptr : &state.inventory->error();
 }
 
-void leave_for_now(std::string at, std::string_view why, std::string advice, Proposal& proposal) {
-  proposal.notes.push_back({Note::Severity::warning, std::move(at),
-                            fmt::format("the document no longer names it, and it is left as it is: {}", why),
-                            std::move(advice)});
+void leave_for_now(std::string at, const Error& why, Proposal& proposal) {
+  proposal.notes.push_back(
+      {Note::Severity::warning, std::move(at),
+       fmt::format("the document no longer names it, and it is left as it is: {}", why.message), why.advice});
+}
+
+/// A reboot ends all guests: those too that no step may stop.
+void speak_against_reboot(const VmBindingState& state, const Policy& policy, Proposal& proposal) {
+  for (const auto& [connection, guests] : state.guests)
+    for (const auto& [name, guest] : guests) {
+      if (!guest.domain.running) continue;
+      if (auto why = guest.why_not_stopped(); !why.empty())
+        proposal.against_reboot.push_back(std::move(why));
+      else if (auto protection = policy.protection_of_vm(name))
+        proposal.against_reboot.push_back(*std::move(protection));
+    }
+  if (policy.protected_vms.empty()) return;
+  for (const auto& [connection, error] : state.unreachable)
+    proposal.against_reboot.push_back(
+        fmt::format("whether a protected VM runs cannot be told: {}", error.message));
+}
+
+/// A protection that protects nothing may be a slip.
+void note_protected(const VmBindingState& state, const Policy& policy, Proposal& proposal) {
+  if (state.names.empty() || !state.unreachable.empty()) return;
+  std::vector<std::string> known;
+  for (const auto& [connection, names] : state.names) known.insert(known.end(), names.begin(), names.end());
+  for (const auto& name : policy.protected_vms) {
+    if (std::ranges::find(known, name) != known.end()) continue;
+    const auto near = suggest(name, known);
+    proposal.notes.push_back(
+        {Note::Severity::warning, "policy.protect",
+         fmt::format("VM {} is protected, and there is none of this name", name),
+         near ? fmt::format("did you mean '{}'?", *near) : "correct it, or take it out"});
+  }
 }
 
 }  // namespace
 
 void VmBinding::compare(const VmSpec& spec, const VmBindingState& state, const DeviceTable& table,
                         const PlanInput& input, Proposal& proposal) const {
-  if (const auto error = state.unreachable.find(spec.connection); error != state.unreachable.end())
-    return unknown_fields(spec, error->second, proposal);
+  if (const auto error = state.unreachable.find(spec.connection); error != state.unreachable.end()) {
+    unknown_fields(spec, error->second, proposal);
+    return refuse(
+        spec,
+        fmt::format("whether VM {} is as it shall be cannot be told: {}", *spec.name, error->second.message),
+        error->second.advice, proposal);
+  }
   const auto* guest = state.find(spec.connection, *spec.name);
   if (guest == nullptr) {
     unknown_fields(spec, {ErrorKind::not_found, "the domain is not there"}, proposal);
@@ -254,6 +309,10 @@ void VmBinding::compare(const VmSpec& spec, const VmBindingState& state, const D
   if (names_devices && knows_gpus) {
     auto asked = table.wanted(**spec.devices);
     if (!asked.problem.empty()) return unknown_fields(spec, {ErrorKind::not_found, asked.problem}, proposal);
+    if (!asked.mistake.empty()) {
+      unknown_fields(spec, {ErrorKind::not_found, asked.mistake}, proposal);
+      return refuse(spec, asked.mistake, "name one of them", proposal);
+    }
     if (!asked.absent.empty()) {
       proposal.conditions.push_back({Condition::Type::degraded, fmt::format("vm[{}]", *spec.name),
                                      asked.absent + ", so that the VM is left as it is"});
@@ -277,26 +336,21 @@ void VmBinding::give_back(const std::string& object, const Ownership::Object& re
   if (!field || names_field(spec_of(field->vm), field->field)) return;
   const auto connection = vm_binding::connection_in(recorded);
   if (const auto* why = reason_to_wait(*field, connection, state))
-    return leave_for_now(object, why->message, {}, proposal);
+    return leave_for_now(object, *why, proposal);
   const auto* guest = state.find(connection, field->vm);
   if (guest == nullptr) {
     proposal.steps.push_back(forget_step(kind_name, object, recorded.applied));
     return;
   }
-  auto step = vm_binding::step_back(*field, *guest, table, recorded, input.policy,
-                                    start_of(*guest, state, table, input));
-  if (step.disruption > input.policy.disruption)
-    return leave_for_now(object,
-                         fmt::format("{} needs disruption {}", step.title, to_string(step.disruption)),
-                         input.policy.way_to_allow(step.disruption) + ", or do it by hand", proposal);
-  if (const auto why = input.policy.protection_of_vm(field->vm); why && !step.affects.empty())
-    return leave_for_now(object, *why, {}, proposal);
-  proposal.steps.push_back(std::move(step));
+  proposal.steps.push_back(vm_binding::step_back(*field, *guest, table, recorded, input.policy,
+                                                 start_of(*guest, state, table, input)));
 }
 
 Proposal VmBinding::plan_from(const VmBindingState& state, const PlanInput& input) const {
   Proposal proposal;
   if (!state.running) return proposal;
+  speak_against_reboot(state, input.policy, proposal);
+  note_protected(state, input.policy, proposal);
   const auto devices = table(state, input.owned);
   for (const auto& spec : vms_) compare(spec, state, devices, input, proposal);
   for (const auto& [object, recorded] : input.owned.of(input.document))

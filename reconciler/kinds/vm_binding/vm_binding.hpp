@@ -30,10 +30,12 @@ struct VmSpec {
 };
 
 /// Virtual machines: which NVIDIA devices their definitions have, whether they run, whether they start at
-/// boot. `devices`: what the entries of `gpus` offer, by name.
+/// boot. `devices`: what the entries of `gpus` offer, by name. `all_matter`: guests that the document does
+/// not name are looked at too, also where there is no GPU: one is protected, or a reboot would hit them.
 ///
 /// Facts: see gpu_facts::stopped, defined and without.
 [[nodiscard]] std::unique_ptr<Kind> make_vm_binding(std::vector<VmSpec> vms,
-                                                    std::vector<NamedDevices> devices);
+                                                    std::vector<NamedDevices> devices,
+                                                    bool all_matter = false);
 
 }  // namespace gpuhost
