@@ -135,7 +135,7 @@ TEST(Planner, StopsNothingThatCouldNotBeStartedAgain) {
   const Plan plan = bench.plan();
   EXPECT_FALSE(plan.applyable());
   EXPECT_THAT(step_named(plan, "start train").step.blocked_by,
-              ElementsAre(HasSubstr("ends that vgpu/a present")));
+              ElementsAre(HasSubstr("it is no longer so that vgpu a is present")));
   EXPECT_THAT(step_named(plan, "stop train").step.blocked_by, ElementsAre(HasSubstr("start train")));
 }
 

@@ -134,7 +134,10 @@ class FakeHost final : public FileReader,
     return std::vector<std::string>(names.begin(), names.end());
   }
   Result<std::string> link_target(const std::string& path) const override {
-    if (const auto error = errors.find(path); error != errors.end()) return std::unexpected(error->second);
+    // invalid: of what the link leads to, which has no content to read.
+    const auto error = errors.find(path);
+    if (error != errors.end() && error->second.kind != ErrorKind::invalid)
+      return std::unexpected(error->second);
     if (const auto link = links.find(path); link != links.end()) return link->second;
     return missing(path);
   }

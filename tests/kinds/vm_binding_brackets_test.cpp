@@ -68,7 +68,8 @@ TEST(VmBindingBrackets, AGuestWhoseDeviceWouldBeGoneIsNotStopped) {
   const auto host = host_with(on("train", vgpu_element));
   const auto plan = plan_with(taking({gpu_facts::present(vgpu)}), make_vm_binding({}, {}), host);
   EXPECT_FALSE(plan.applyable());
-  EXPECT_THAT(plan.steps.back().step.blocked_by, ElementsAre(HasSubstr("\"take it\" ends that vgpu/")));
+  EXPECT_THAT(plan.steps.back().step.blocked_by,
+              ElementsAre(HasSubstr("after \"take it\" it is no longer so that vgpu")));
 }
 
 /// libvirt would take a managed device back when the guest starts, and the two would fight over it.
@@ -163,7 +164,8 @@ TEST(VmBindingBrackets, AVmThatIsLeftAloneComesBackAsItIs) {
   document.missing = GpuSelector::Missing::skip;
   const auto plan = plan_with(taking({gpu_facts::present(vgpu)}), document.kind(), host);
   EXPECT_FALSE(plan.applyable());
-  EXPECT_THAT(plan.steps.back().step.blocked_by, ElementsAre(HasSubstr("\"take it\" ends that vgpu/")));
+  EXPECT_THAT(plan.steps.back().step.blocked_by,
+              ElementsAre(HasSubstr("after \"take it\" it is no longer so that vgpu")));
 }
 
 TEST(VmBindingBrackets, AGuestIsStartedWithItsNewDefinition) {

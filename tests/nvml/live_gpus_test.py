@@ -44,8 +44,8 @@ class LiveGpus(LiveDriver):
         nvml, device = self.partitioned()
         self.assertEqual(nvml.nvmlDeviceCreateGpuInstance(device, 14, ctypes.byref(ctypes.c_void_p())), 0)
         gpus = self.recorded()
-        self.assertIn("mode: on", gpus)
-        self.assertIn("placement: 0:2", gpus)
+        self.assertIn('mode: "on"', gpus)
+        self.assertIn('placement: "0:2"', gpus)
 
     def test_nothing_is_opened_without_the_driver(self):
         for missing in (Path("/dev/nvidiactl"), Path("/sys/module/nvidia")):
@@ -62,7 +62,7 @@ class LiveGpus(LiveDriver):
         self.partitioned()
         self.change_driver(privileged=False)
         gpus = self.recorded()
-        self.assertIn("mode: on", gpus)
+        self.assertIn('mode: "on"', gpus)
         self.assertIn("Insufficient Permissions", gpus)
 
 
