@@ -77,7 +77,7 @@ HostFile::Domain recordable(const Domain& domain) {
   recorded.persistent = domain.persistent;
   recorded.autostart = domain.autostart && domain.persistent;
   recorded.definition = recordable_domain_xml(domain.persistent ? domain.definition : domain.live);
-  if (domain.running || domain.saved) recorded.live = recordable_domain_xml(domain.live);
+  if (!domain.live.empty()) recorded.live = recordable_domain_xml(domain.live);
   if (recorded.live == recorded.definition) recorded.live.reset();
   return recorded;
 }

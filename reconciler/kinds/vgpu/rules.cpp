@@ -153,7 +153,7 @@ Reasons obstacles_to(const GpuCase& on, const WantedVgpu& vgpu, std::size_t posi
   if (!type) return visible || on.board != nullptr ? Reasons{why_unknown(on, vgpu)} : Reasons{};
   if (type->needs_mig)
     return {
-        fmt::format("{} needs a MIG instance, and MIG is not supported by this version: choose a "
+        fmt::format("{} needs a MIG instance, and vGPUs on those are not supported by this version: choose a "
                     "time-sliced type",
                     type->name)};
   Reasons reasons;
