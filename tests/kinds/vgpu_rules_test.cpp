@@ -112,7 +112,8 @@ TEST(VgpuRules, TypesWithoutAFreeInstanceAreNotTried) {
 TEST(VgpuRules, MigTypesAreNotSupported) {
   VgpuHost host;
   host.add_a100();
-  EXPECT_THAT(why_not(host, a100, "A100-3-20C"), HasSubstr("vGPUs on those are not supported by this version"));
+  EXPECT_THAT(why_not(host, a100, "A100-3-20C"),
+              HasSubstr("vGPUs on those are not supported by this version"));
 }
 
 TEST(VgpuRules, NoneOnTheBootDisplay) {
