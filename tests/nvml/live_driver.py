@@ -24,12 +24,15 @@ def empty(path):
 
 def show_gpus():
     DRIVER.mkdir(parents=True)
-    for address, (device, subsystem) in GPUS.items():
+    for minor, (address, (device, subsystem)) in enumerate(GPUS.items()):
         folder = Path("/sys/bus/pci/devices") / address
         folder.mkdir(parents=True)
         for name, text in {"vendor": "0x10de", "device": device, "class": "0x030200", "subsystem_vendor": "0x10de",
                            "subsystem_device": subsystem, "driver_override": "(null)"}.items():
             (folder / name).write_text(text + "\n")
+        information = Path("/proc/driver/nvidia/gpus") / address / "information"
+        information.parent.mkdir(parents=True)
+        information.write_text(f"Bus Location: \t {address}\nDevice Minor: \t {minor}\n")
         (folder / "driver").symlink_to("../../../../bus/pci/drivers/nvidia")
         (DRIVER / address).symlink_to(f"../../../../bus/pci/devices/{address}")
 
@@ -40,7 +43,7 @@ class LiveDriver(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         null = os.open("/dev/null", os.O_RDWR)
-        for path in ("/sys/bus", "/sys/module", "/dev"):
+        for path in ("/sys/bus", "/sys/module", "/proc/driver", "/dev"):
             empty(path)
         Path("/dev/null").touch()
         subprocess.run(["mount", "--bind", f"/proc/self/fd/{null}", "/dev/null"], check=True, pass_fds=[null])
