@@ -9,7 +9,7 @@ namespace {
 constexpr const char* bash_completion = R"bash(# bash completion for gpuhost
 _gpuhost() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-  local verbs="validate observe export plan apply verify release recover status catalog schema completion"
+  local verbs="validate observe export plan apply confirm verify release recover status import fleet catalog schema completion"
   case $previous in
     -f | --file | --host | --host-out | --record | --out)
       mapfile -t COMPREPLY < <(compgen -f -- "$current")
@@ -21,7 +21,7 @@ _gpuhost() {
       ;;
     -o | --output)
       local formats="text json"
-      [[ ${COMP_WORDS[1]} == plan ]] && formats="text json markdown dot"
+      [[ ${COMP_WORDS[1]} == plan ]] && formats="text json markdown dot svg"
       mapfile -t COMPREPLY < <(compgen -W "$formats" -- "$current")
       return
       ;;
@@ -46,6 +46,9 @@ _gpuhost() {
       status) words="--host --root --output --detailed-exitcode" ;;
       release) words="--document --host --host-out --root --output --yes --reboot --allow --no-rollback" ;;
       recover) words="--host --host-out --root --output" ;;
+      confirm) words="--host --host-out --root --output" ;;
+      import) words="mig-parted vgpu-device-manager mdevctl driverctl nova --configuration --host --root" ;;
+      fleet) words="plan --output --detailed-exitcode --missing" ;;
       catalog) words="releases vgpu-types mig-profiles --gpu --output" ;;
       schema) words="document plan saved-plan host local" ;;
       completion) words="bash" ;;

@@ -13,20 +13,13 @@
 #include "inventory/holders.hpp"
 #include "inventory/inventory.hpp"
 #include "kinds/gpu_selection.hpp"
+#include "peers/document_draft.hpp"
 
 namespace gpuhost {
 
 namespace {
 
 using Vgpus = VgpuSpec::Vgpus;
-
-/// The last word of a type's name in the form of a name: "a100-4c".
-std::string name_of_type(std::string_view type) {
-  std::string name(type.substr(type.rfind(' ') + 1));
-  std::ranges::transform(name, name.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return name;
-}
 
 std::map<std::string, std::string> owned_params(const Uuid& vgpu, const Ownership::Objects& owned) {
   std::map<std::string, std::string> params;
@@ -47,7 +40,7 @@ std::vector<Vgpus> vgpus_of(const Gpu& gpu, const Ownership::Objects& owned) {
     const auto same = [&](const Vgpus& other) { return other.type == vgpu.type && other.params == params; };
     auto entry = std::ranges::find_if(all, same);
     if (entry == all.end()) {
-      auto name = name_of_type(vgpu.type);
+      auto name = name_of_vgpu_type(vgpu.type);
       if (const auto nth = names[name]++; nth > 0) name += fmt::format("-{}", nth);
       if (!formats::name.accepts(name)) continue;
       auto& made = all.emplace_back();

@@ -16,7 +16,7 @@ struct Verb {
   ExitCode (*run)(const Options&);
 };
 
-constexpr std::array<Verb, 13> verbs{{{"validate", run_validate},
+constexpr std::array<Verb, 15> verbs{{{"validate", run_validate},
                                       {"observe", run_observe},
                                       {"export", run_export},
                                       {"plan", run_plan},
@@ -26,6 +26,8 @@ constexpr std::array<Verb, 13> verbs{{{"validate", run_validate},
                                       {"release", run_release},
                                       {"recover", run_recover},
                                       {"status", run_status},
+                                      {"import", run_import},
+                                      {"fleet", run_fleet},
                                       {"catalog", run_catalog},
                                       {"schema", run_schema},
                                       {"completion", run_completion}}};

@@ -15,105 +15,58 @@ namespace gpuhost {
 
 namespace {
 
-/// What a verb takes; `formats` empty: no -o.
+/// What a verb takes.
 struct VerbSyntax {
   const char* name;
   const char* description;
   bool documents;
   bool host;
-  std::vector<std::string> formats;
+  std::string_view formats;  ///< "text json"; empty: no -o
   const char* examples;
 };
 
-const std::vector<VerbSyntax>& verbs() {
-  static const std::vector<VerbSyntax> all{
-      {"validate",
-       "check documents, offline and without privileges",
-       true,
-       false,
-       {"text", "json"},
-       "  gpuhost validate -f host.yaml\n  gpuhost validate -f common.yaml -f host.d/"},
-      {"observe",
-       "print the host",
-       false,
-       true,
-       {"text", "json"},
-       "  gpuhost observe\n  gpuhost observe --record this-host.yaml"},
-      {"export",
-       "write a document that says what the host is now",
-       false,
-       true,
-       {},
-       "  gpuhost export > host.yaml"},
-      {"plan",
-       "say what apply would do; changes nothing",
-       true,
-       true,
-       {"text", "json", "markdown", "dot"},
-       "  gpuhost plan -f host.yaml\n  gpuhost plan -f host.yaml --host recorded.yaml -o json\n"
-       "  gpuhost plan -f host.yaml --out reviewed.plan && gpuhost apply reviewed.plan\n"
-       "  gpuhost plan -f host.yaml -o dot | dot -Tsvg > plan.svg"},
-      {"apply",
-       "make the host as the document says",
-       true,
-       true,
-       {"text", "json"},
-       "  gpuhost apply -f host.yaml\n  gpuhost apply -f host.yaml --yes --allow stop-units\n"
-       "  gpuhost apply -f host.yaml --host recorded.yaml --host-out after.yaml --reboot --yes"},
-      {"confirm",
-       "keep what 'apply --try' has applied",
-       false,
-       true,
-       {"text", "json"},
-       "  gpuhost apply -f host.yaml --try 10m && gpuhost confirm"},
-      {"verify",
-       "is the host as the document says, field by field",
-       true,
-       true,
-       {"text", "json"},
-       "  gpuhost verify -f host.yaml"},
-      {"release",
-       "give back what gpuhost owns, as it was before",
-       false,
-       true,
-       {"text", "json"},
-       "  gpuhost release --allow stop-units\n  gpuhost release --document kvm-gpu-07 --yes"},
-      {"recover",
-       "undo what an interrupted run has done, and start again what it had stopped",
-       false,
-       true,
-       {"text", "json"},
-       "  gpuhost recover\n  gpuhost recover --host recorded.yaml"},
-      {"status",
-       "conditions, last run, pending reboot, lock holder",
-       false,
-       true,
-       {"text", "json"},
-       "  gpuhost status --detailed-exitcode"},
-      {"catalog",
-       "what is known of GPUs, off-host: vgpu-types or mig-profiles",
-       false,
-       false,
-       {"text", "json"},
-       "  gpuhost catalog releases\n  gpuhost catalog vgpu-types --gpu A40\n  gpuhost catalog mig-profiles "
-       "--gpu A100D -o json"},
-      {"schema",
-       "print a JSON Schema: document, plan, saved-plan, host or local",
-       false,
-       false,
-       {},
-       "  gpuhost schema document > document.schema.json"},
-      {"completion",
-       "print the completions of a shell: bash",
-       false,
-       false,
-       {},
-       "  gpuhost completion bash > /etc/bash_completion.d/gpuhost"},
-  };
-  return all;
+constexpr auto verbs = std::to_array<VerbSyntax>(
+    {{"validate", "check documents, offline and without privileges", true, false, "text json",
+      "  gpuhost validate -f host.yaml\n  gpuhost validate -f common.yaml -f host.d/"},
+     {"observe", "print the host", false, true, "text json",
+      "  gpuhost observe\n  gpuhost observe --record this-host.yaml"},
+     {"export", "write a document that says what the host is now", false, true, "",
+      "  gpuhost export > host.yaml"},
+     {"plan", "say what apply would do; changes nothing", true, true, "text json markdown dot svg",
+      "  gpuhost plan -f host.yaml\n  gpuhost plan -f host.yaml --host recorded.yaml -o json\n"
+      "  gpuhost plan -f host.yaml --out reviewed.plan && gpuhost apply reviewed.plan\n"
+      "  gpuhost plan -f host.yaml -o svg > plan.svg"},
+     {"apply", "make the host as the document says", true, true, "text json",
+      "  gpuhost apply -f host.yaml\n  gpuhost apply -f host.yaml --yes --allow stop-units\n"
+      "  gpuhost apply -f host.yaml --host recorded.yaml --host-out after.yaml --reboot --yes"},
+     {"confirm", "keep what 'apply --try' has applied", false, true, "text json",
+      "  gpuhost apply -f host.yaml --try 10m && gpuhost confirm"},
+     {"verify", "is the host as the document says, field by field", true, true, "text json",
+      "  gpuhost verify -f host.yaml"},
+     {"release", "give back what gpuhost owns, as it was before", false, true, "text json",
+      "  gpuhost release --allow stop-units\n  gpuhost release --document kvm-gpu-07 --yes"},
+     {"recover", "undo what an interrupted run has done, and start again what it had stopped", false, true,
+      "text json", "  gpuhost recover\n  gpuhost recover --host recorded.yaml"},
+     {"status", "conditions, last run, pending reboot, lock holder", false, true, "text json",
+      "  gpuhost status --detailed-exitcode"},
+     {"import", "write a document from the configuration of another tool", false, true, "",
+      "  gpuhost import mig-parted config.yaml --configuration all-balanced > host.yaml\n"
+      "  gpuhost import mdevctl /etc/mdevctl.d/*/*\n  gpuhost import nova /etc/nova/nova.conf"},
+     {"fleet", "plan the documents of a directory against its recorded hosts", false, false, "text json",
+      "  gpuhost fleet plan fleet/\n  gpuhost fleet plan fleet/ --detailed-exitcode -o json"},
+     {"catalog", "what is known of drivers and GPUs, off-host", false, false, "text json",
+      "  gpuhost catalog releases\n  gpuhost catalog vgpu-types --gpu A40\n"
+      "  gpuhost catalog mig-profiles --gpu A100D -o json"},
+     {"schema", "print a JSON Schema: document, plan, saved-plan, host or local", false, false, "",
+      "  gpuhost schema document > document.schema.json"},
+     {"completion", "print the completions of a shell: bash", false, false, "",
+      "  gpuhost completion bash > /etc/bash_completion.d/gpuhost"}});
+
+std::vector<std::string> formats_of(const VerbSyntax& verb) {
+  const auto formats = words(verb.formats);
+  return {formats.begin(), formats.end()};
 }
 
-constexpr std::array<std::string_view, 2> later_verbs{"import", "fleet"};
 constexpr std::array<std::string_view, 1> later_options{"--guests"};
 
 constexpr std::chrono::seconds shortest_trial{1};
@@ -141,9 +94,8 @@ std::vector<std::string> option_names(const CLI::App& app) {
 }
 
 Ending unknown_verb(const std::string& word) {
-  if (one_of(word, later_verbs)) return misuse(fmt::format("'{}' is not supported by this version", word));
   std::vector<std::string> names;
-  for (const auto& verb : verbs()) names.emplace_back(verb.name);
+  for (const auto& verb : verbs) names.emplace_back(verb.name);
   return misuse(fmt::format("unknown verb '{}'{}; see gpuhost --help", word, did_you_mean(word, names)));
 }
 
@@ -228,12 +180,12 @@ void add_verb(CLI::App& app, const VerbSyntax& verb, Options& options, Words& wo
         ->allow_extra_args(false);
   if (verb.host) add_host_options(sub, options);
   if (!verb.formats.empty())
-    sub.add_option("-o,--output", options.format, join(verb.formats, ", "))->type_name("FORMAT");
+    sub.add_option("-o,--output", options.format, join(formats_of(verb), ", "))->type_name("FORMAT");
   const std::string_view name = verb.name;
-  if (name == "plan" || name == "status")
+  if (name == "plan" || name == "fleet" || name == "status")
     sub.add_flag("--detailed-exitcode", options.detailed_exitcode,
-                 name == "plan" ? "exit 2 if there is something to do" : "exit 3 if a reboot is pending");
-  if (name == "plan" || name == "apply" || name == "verify")
+                 name == "status" ? "exit 3 if a reboot is pending" : "exit 2 if there is something to do");
+  if (name == "plan" || name == "fleet" || name == "apply" || name == "verify")
     sub.add_option("--missing", words.missing, "what to do about GPUs that are not there: refuse, skip");
   if (name == "plan" || name == "apply" || name == "verify")
     sub.add_option(
@@ -254,8 +206,20 @@ void add_verb(CLI::App& app, const VerbSyntax& verb, Options& options, Words& wo
   if (name == "schema")
     sub.add_option("name", options.argument, "document, plan, saved-plan, host or local")
         ->default_str("document");
+  if (name == "fleet") {
+    sub.add_option("action", options.argument, "plan")->required();
+    sub.add_option("directory", options.directory, "of documents and host files, in any order and depth")
+        ->required();
+  }
+  if (name == "import") {
+    sub.add_option("tool", options.argument, "mig-parted, vgpu-device-manager, mdevctl, driverctl or nova")
+        ->required();
+    sub.add_option("files", options.peer_files, "its configuration")->required();
+    sub.add_option("--configuration", options.configuration, "which one of those that the files name")
+        ->type_name("NAME");
+  }
   if (name == "catalog") {
-    sub.add_option("table", options.argument, "vgpu-types or mig-profiles")->required();
+    sub.add_option("table", options.argument, "releases, vgpu-types or mig-profiles")->required();
     sub.add_option("--gpu", options.gpu, "only of this model: A40, \"NVIDIA A40\"")->type_name("MODEL");
   }
   if (name == "completion") sub.add_option("shell", options.argument, "bash")->required();
@@ -273,11 +237,10 @@ std::optional<Ending> check_values(const CLI::App& verb) {
 }
 
 std::optional<Ending> check_words(const VerbSyntax& verb, Options& options, const Words& words) {
-  if (!verb.formats.empty() && !one_of(options.format, verb.formats)) {
-    if (options.format == "svg") return misuse("output format 'svg' is not supported by this version");
+  const auto formats = formats_of(verb);
+  if (!formats.empty() && !one_of(options.format, formats))
     return misuse(fmt::format("unknown output format '{}' of '{}'{}; one of: {}", options.format, verb.name,
-                              did_you_mean(options.format, verb.formats), join(verb.formats, ", ")));
-  }
+                              did_you_mean(options.format, formats), join(formats, ", ")));
   if (words.missing != "skip" && words.missing != "refuse")
     return misuse(fmt::format("--missing takes 'refuse' or 'skip', not '{}'", words.missing));
   options.skip_missing = words.missing == "skip";
@@ -329,7 +292,7 @@ std::expected<Options, Ending> checked(CLI::App& app, Options& options, const Wo
   if (auto wrong = check_values(sub)) return std::unexpected(std::move(*wrong));
   options.verb = sub.get_name();
   const auto syntax =
-      std::ranges::find_if(verbs(), [&](const auto& verb) { return options.verb == verb.name; });
+      std::ranges::find_if(verbs, [&](const auto& verb) { return options.verb == verb.name; });
   if (auto wrong = check_words(*syntax, options, words)) return std::unexpected(std::move(*wrong));
   return options;
 }
@@ -345,7 +308,7 @@ std::expected<Options, Ending> parse_options(int argc, const char* const* argv) 
   app.require_subcommand(0, 1);
   app.set_version_flag("--version", "gpuhost " GPUHOST_VERSION);
   add_common_flags(app, options);
-  for (const auto& verb : verbs()) add_verb(app, verb, options, words);
+  for (const auto& verb : verbs) add_verb(app, verb, options, words);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {

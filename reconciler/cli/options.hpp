@@ -20,12 +20,15 @@ struct Options {
   std::string host_out;            ///< --host-out; empty: none
   std::string root;                ///< --root; empty: the live machine
   std::string format = "text";
-  std::string plan_file;  ///< saved plan that apply is given; empty: none
-  std::string out;        ///< --out; empty: none
-  std::string document;   ///< --document; empty: all
-  std::string record;     ///< --record; empty: none
-  std::string argument;   ///< which schema, catalog or shell
-  std::string gpu;        ///< --gpu: a model; empty: all
+  std::string plan_file;      ///< saved plan that apply is given; empty: none
+  std::string out;            ///< --out; empty: none
+  std::string document;       ///< --document; empty: all
+  std::string record;         ///< --record; empty: none
+  std::string argument;       ///< which schema, catalog or shell; what to do with a fleet
+  std::string directory;      ///< of a fleet
+  std::string configuration;  ///< --configuration; empty: none
+  std::vector<std::string> peer_files;
+  std::string gpu;  ///< --gpu: a model; empty: all
   std::optional<Disruption> allow;
   Scope scope = Scope::all;
   bool detailed_exitcode = false;

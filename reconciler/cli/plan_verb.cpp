@@ -14,6 +14,7 @@ std::string rendered(const Plan& plan, const Options& options) {
   if (options.format == "json") return json_text(plan_json(plan));
   if (options.format == "markdown") return plan_markdown(plan);
   if (options.format == "dot") return plan_dot(plan);
+  if (options.format == "svg") return plan_svg(plan);
   return plan_text(plan, output_style(options.no_color, options.verbose));
 }
 

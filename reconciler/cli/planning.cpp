@@ -14,11 +14,7 @@ namespace gpuhost {
 namespace {
 
 Result<void> check_host(const DecodedDocument& document, const HostIdentity& host) {
-  const bool meant =
-      document.hosts.empty() || std::ranges::any_of(document.hosts, [&](const std::string& pattern) {
-        return glob_matches(pattern, host.name) || glob_matches(pattern, host.machine_id);
-      });
-  if (meant) return {};
+  if (is_meant_for(document, host)) return {};
   return fail(ErrorKind::stale,
               fmt::format("document '{}' is for hosts {}, not for '{}' (machine-id '{}')",
                           document.desired.name, join(document.hosts, ", "), host.name, host.machine_id),
@@ -61,6 +57,12 @@ Result<std::optional<Note>> note_of_trial(const Desired& desired, const HostView
 }
 
 }  // namespace
+
+bool is_meant_for(const DecodedDocument& document, const HostIdentity& host) {
+  return document.hosts.empty() || std::ranges::any_of(document.hosts, [&](const std::string& pattern) {
+           return glob_matches(pattern, host.name) || glob_matches(pattern, host.machine_id);
+         });
+}
 
 std::string place_of(const Unsupported& part) {
   return fmt::format("{} at {}", part.key, part.place);

@@ -14,6 +14,9 @@ namespace gpuhost {
 [[nodiscard]] OrExit<Plan> plan_document(DecodedDocument& document, const HostView& host,
                                          Trust local_limits = Trust::anybody);
 
+/// Whether metadata.hosts of the document takes the host in.
+[[nodiscard]] bool is_meant_for(const DecodedDocument& document, const HostIdentity& host);
+
 /// How a verb ends that found no difference: done, or what stands for the fields that are unknown.
 [[nodiscard]] ExitCode code_of_unknown(const Plan& plan);
 

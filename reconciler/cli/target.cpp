@@ -15,10 +15,9 @@ namespace {
 
 constexpr const char* trial_unit = "gpuhost-trial";
 constexpr std::chrono::minutes undo_limit{30};  // as of the boot units
-constexpr std::size_t host_file_limit = std::size_t{16} << 20U;
 
 OrExit<HostFile> load_host_file(const std::string& path) {
-  auto text = read_file(path, host_file_limit);
+  auto text = read_file(path, host_file_limits.bytes);
   if (!text) return std::unexpected(report(text.error(), ExitCode::invalid_document));
   Diagnostics diagnostics;
   const auto source = diagnostics.add_source({path, std::move(*text)});

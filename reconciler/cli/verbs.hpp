@@ -16,6 +16,8 @@ namespace gpuhost {
 [[nodiscard]] ExitCode run_recover(const Options& options);
 [[nodiscard]] ExitCode run_status(const Options& options);
 [[nodiscard]] ExitCode run_catalog(const Options& options);
+[[nodiscard]] ExitCode run_fleet(const Options& options);
+[[nodiscard]] ExitCode run_import(const Options& options);
 [[nodiscard]] ExitCode run_schema(const Options& options);
 [[nodiscard]] ExitCode run_completion(const Options& options);
 

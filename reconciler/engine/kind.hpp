@@ -93,6 +93,8 @@ struct Offer {
   /// suffice.
   std::optional<Step> acquire = {};
   std::optional<Step> release = {};
+  /// What to do where the plan ends for good what `release` needs: "say what becomes of the guest".
+  std::string otherwise = {};
 };
 
 /// What a kind saw of the host. Each kind has its own type behind it.

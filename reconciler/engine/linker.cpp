@@ -76,8 +76,8 @@ void Linker::resolve(const Fact& need, std::size_t user) {
   switch (now.value) {
     case Truth::Value::yes:
       for (const auto ender : others(ended_by_, need, user))
-        block(user, fmt::format("after \"{}\" it is no longer so that {}, and nothing makes it so again",
-                                drafts_[ender].step.title, need.sentence()));
+        block(user, fmt::format("after \"{}\" it is no longer so that {}, and nothing makes it so again{}",
+                                drafts_[ender].step.title, need.sentence(), way_out(user)));
       return;
     case Truth::Value::unknown:
       block(user, fmt::format("cannot tell whether {}: {}", need.sentence(), now.reason));
@@ -152,7 +152,7 @@ std::size_t Linker::open_bracket(const Way& way) {
   add_lending(std::move(acquire), way.rank);
   add(std::move(release), way.rank);
   drafts_[at + 1].after.insert(at);
-  brackets_.push_back({.acquire = at, .release = at + 1, .users = {}});
+  brackets_.push_back({.acquire = at, .release = at + 1, .users = {}, .otherwise = way.offer.otherwise});
   return brackets_.size() - 1;
 }
 
@@ -230,6 +230,11 @@ void Linker::nest_brackets() {
   for (const auto& outer : brackets_)
     for (const auto& inner : brackets_)
       if (outer.users.contains(inner.acquire)) drafts_[outer.release].after.insert(inner.release);
+}
+
+std::string Linker::way_out(std::size_t step) const {
+  const auto bracket = std::ranges::find(brackets_, step, &Bracket::release);
+  return bracket == brackets_.end() || bracket->otherwise.empty() ? "" : "; " + bracket->otherwise;
 }
 
 void Linker::block(std::size_t step, std::string why) {

@@ -26,6 +26,7 @@ struct Bracket {
   std::size_t acquire = 0;
   std::size_t release = 0;
   std::set<std::size_t> users;
+  std::string otherwise;  ///< Offer::otherwise
 };
 
 /// Draws the edges between steps from their facts, and adds the brackets that needs ask for:
@@ -76,6 +77,8 @@ class Linker {
   void order_teardown(std::size_t step);
   void order_ends();
   void nest_brackets();
+  /// What to do about a step that closes a bracket and cannot run; empty: nothing is known.
+  [[nodiscard]] std::string way_out(std::size_t step) const;
   void block(std::size_t step, std::string why);
 
   const Kinds& kinds_;

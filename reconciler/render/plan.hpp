@@ -24,6 +24,9 @@ namespace gpuhost {
 /// A Graphviz graph: a box for each step, an arrow for each "comes after", a frame for each phase.
 [[nodiscard]] std::string plan_dot(const Plan& plan);
 
+/// The same graph, drawn; without the arrows that follow from others.
+[[nodiscard]] std::string plan_svg(const Plan& plan);
+
 /// The parts of plan_json that other outputs have as well.
 [[nodiscard]] Json finding_json(const Finding& finding);
 [[nodiscard]] Json drift_json(const Plan& plan);

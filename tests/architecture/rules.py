@@ -22,12 +22,13 @@ MAY_USE = {
     "host/sim": {"base", "host", "document", "catalog"},
     "catalog": {"base"},
     "inventory": {"base", "host", "catalog"},
+    "peers": {"base", "document", "host", "inventory"},
     "engine": {"base", "host"},
     "kinds/*": {"base", "catalog", "document", "engine", "host", "inventory", "kinds"},
     "kinds": {"base", "catalog", "document", "engine", "host", "inventory", "kinds/*"},
     "render": {"base", "engine"},
     "cli": {"base", "catalog", "document", "engine", "host", "host/real", "host/sim", "inventory", "kinds", "kinds/*",
-            "render"},
+            "peers", "render"},
 }
 
 # Headers that a room may include beyond that: plain data that the document spells out.

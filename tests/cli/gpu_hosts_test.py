@@ -137,6 +137,16 @@ class Passthrough(HostTest):
         self.assertIn(f"GPU {RIGHT} is protected", self.gpuhost("plan", protected, expect=7).stdout)
 
 
+class MigProfiles(HostTest):
+    def test_one_name_in_any_spelling(self):
+        def planned(profile):
+            text = HEAD % "stop-units" + (f"gpus: [{{name: left, match: {{address: '{LEFT}'}}, mode: vgpu,\n"
+                                          f"  mig: [{{profile: {profile}}}]}}]\n")
+            return changes(self.plan(text))
+        self.assertIn("1g.5gb+me", str(planned("1g.5gb+me")))
+        self.assertEqual(planned("1g.5gb.me"), planned("1g.5gb+me"))
+
+
 class Degraded(HostTest):
     name = "kvm-h100-x7"
 

@@ -127,12 +127,13 @@ TEST(PlanRenderings, CannotBeSteeredByTextFromTheHost) {
   plan.notes[0].message = hostile;
   plan.drift[0].observed = hostile;
   for (const auto& text : {plan_text(plan, {.verbose = true}), plan_markdown(plan), plan_dot(plan),
-                           json_text(plan_json(plan))}) {
+                           plan_svg(plan), json_text(plan_json(plan))}) {
     EXPECT_EQ(text.find('\x1b'), std::string::npos) << text;
     EXPECT_EQ(text.find('\xff'), std::string::npos) << text;
     EXPECT_EQ(text.find("\n## x"), std::string::npos) << text;
   }
-  EXPECT_EQ(plan_markdown(plan).find("<script>"), std::string::npos);
+  for (const auto& text : {plan_markdown(plan), plan_svg(plan)})
+    EXPECT_EQ(text.find("<script>"), std::string::npos);
 }
 
 TEST(PlanJson, NumbersThePhasesAndNamesStepsByTheirIds) {

@@ -161,9 +161,7 @@ HostFile decode(const Value& value) {
 }  // namespace
 
 std::optional<HostFile> decode_host_file(std::uint32_t source, Diagnostics& diagnostics) {
-  // A host with many GPUs and functions has more files than a document has values.
-  constexpr YamlLimits limits{std::size_t{16} << 20U, 8, 1'000'000};
-  const auto node = parse_yaml(source, diagnostics, limits);
+  const auto node = parse_yaml(source, diagnostics, host_file_limits);
   if (!node) return std::nullopt;
   Reading reading{diagnostics};
   auto host = decode(Value(&*node, "", node->mark, reading));

@@ -9,6 +9,7 @@
 
 #include "base/pci_address.hpp"
 #include "document/diagnostics.hpp"
+#include "document/yaml.hpp"
 #include "host/kernel_modules.hpp"
 #include "host/sim/gpu/mig_model.hpp"
 #include "host/units.hpp"
@@ -153,6 +154,9 @@ struct HostFile {
   std::map<std::string, Connection> domains;
   bool operator==(const HostFile&) const = default;
 };
+
+/// A host with many GPUs and functions has more files than a document has values.
+inline constexpr YamlLimits host_file_limits{.bytes = std::size_t{16} << 20U, .depth = 8, .nodes = 1'000'000};
 
 /// Nothing on any problem; the problems are then in `diagnostics`. `source` as in parse_yaml.
 [[nodiscard]] std::optional<HostFile> decode_host_file(std::uint32_t source, Diagnostics& diagnostics);

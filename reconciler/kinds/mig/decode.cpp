@@ -38,11 +38,17 @@ bool is_attribute(std::string_view text) {
          });
 }
 
+/// Tools that name resources of Kubernetes write the attribute with a dot: "1g.10gb.me".
 bool is_gpu_profile(std::string_view text) {
-  const auto size_end = std::min(text.find_first_of("+-"), text.size());
+  constexpr std::string_view unit = "gb";
+  const auto unit_at = text.find(unit);
+  if (unit_at == std::string_view::npos) return false;
+  const auto size_end = unit_at + unit.size();
   const auto size = split(text.substr(0, size_end), '.');
-  if (size.size() != 2 || !is_amount(size[0], "g") || !is_amount(size[1], "gb")) return false;
-  return size_end == text.size() || is_attribute(text.substr(size_end + 1));
+  if (size.size() != 2 || !is_amount(size[0], "g") || !is_amount(size[1], unit)) return false;
+  const auto attribute = text.substr(size_end);
+  return attribute.empty() || (std::string_view("+-.").find(attribute.front()) != std::string_view::npos &&
+                               is_attribute(attribute.substr(1)));
 }
 
 bool is_compute_profile(std::string_view text) {

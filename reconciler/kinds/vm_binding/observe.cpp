@@ -181,9 +181,11 @@ std::vector<Offer> VmBinding::offer_from(const Fact& fact, const VmBindingState&
   const auto* guest = state.find(connection_of(asked->name), asked->name);
   if (!is_about_running(*asked) || guest == nullptr || !guest->domain.running || !guest->may_be_stopped())
     return {};
-  return {Offer{.needs = {},
-                .acquire = vm_binding::stop_step(*guest, input.policy),
-                .release = start_of(*guest, state, table(state, input.owned), input)}};
+  return {Offer{
+      .needs = {},
+      .acquire = vm_binding::stop_step(*guest, input.policy),
+      .release = start_of(*guest, state, table(state, input.owned), input),
+      .otherwise = fmt::format("give VM {} other devices, or say state: stopped of it", guest->domain.name)}};
 }
 
 std::string VmBinding::obstacle_in(const Fact& fact, const VmBindingState& state) const {
