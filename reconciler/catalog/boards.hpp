@@ -9,6 +9,9 @@
 
 namespace gpuhost::catalog {
 
+/// Of chips, the oldest first.
+enum class Architecture { maxwell, pascal, volta, turing, ampere, ada, hopper, blackwell };
+
 /// A board NVIDIA has sold. From schema/catalog/boards.tsv, which names its public sources.
 struct Board {
   std::string_view name;     ///< as in names of vGPU types: "A100", "M60", "RTX6000"
@@ -19,6 +22,11 @@ struct Board {
   unsigned framebuffer_gb = 0;  ///< of one GPU
   bool sriov = false;
   bool mixed_sizes = false;  ///< mixed-size mode is known to work
+  Architecture architecture = Architecture::maxwell;
+  bool ecc_with_vgpus = true;  ///< error correction of its memory may be on while it has vGPUs
+  /// What switches its display modes: a tool of display_modes.hpp, or "no"; empty: not known whether it has
+  /// any.
+  std::string_view display_tool;
 };
 
 /// A vGPU type of a board. From schema/catalog/vgpu-types.tsv. Numeric ids are not stable over releases and

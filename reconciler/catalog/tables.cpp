@@ -152,8 +152,11 @@ Result<std::vector<Value>> parse(std::string_view table, const std::array<std::s
   return values;
 }
 
-constexpr auto board_columns = std::to_array<std::string_view>(
-    {"name", "product", "device", "subsystem", "gpus", "framebuffer", "sriov", "mixed_sizes", "sources"});
+constexpr auto board_columns =
+    std::to_array<std::string_view>({"name", "product", "device", "subsystem", "gpus", "framebuffer", "sriov",
+                                     "mixed_sizes", "architecture", "ecc", "display", "sources"});
+constexpr auto display_columns =
+    std::to_array<std::string_view>({"tool", "mode", "argument", "class", "bar1", "vgpu", "sources"});
 constexpr auto type_columns =
     std::to_array<std::string_view>({"board", "name", "series", "framebuffer", "max", "max_mixed", "id",
                                      "heads", "resolution", "gpu_instance", "sources"});
@@ -180,6 +183,16 @@ constexpr auto evidence_words =
                                                           {"analogy", Evidence::analogy},
                                                           {"-", Evidence::none}});
 
+constexpr auto architecture_words =
+    std::to_array<std::pair<std::string_view, Architecture>>({{"maxwell", Architecture::maxwell},
+                                                              {"pascal", Architecture::pascal},
+                                                              {"volta", Architecture::volta},
+                                                              {"turing", Architecture::turing},
+                                                              {"ampere", Architecture::ampere},
+                                                              {"ada", Architecture::ada},
+                                                              {"hopper", Architecture::hopper},
+                                                              {"blackwell", Architecture::blackwell}});
+
 Board read_board(Row& row) {
   // Members are initialised in the order in which they are written.
   const Board board{.name = row.text(),
@@ -189,7 +202,10 @@ Board read_board(Row& row) {
                     .gpus_per_board = row.number<unsigned>(),
                     .framebuffer_gb = row.number<unsigned>(),
                     .sriov = row.yes_or_no(),
-                    .mixed_sizes = row.yes_or_no()};
+                    .mixed_sizes = row.yes_or_no(),
+                    .architecture = row.one_of(architecture_words),
+                    .ecc_with_vgpus = row.yes_or_no(),
+                    .display_tool = row.optional_text()};
   std::ignore = row.text();  // the sources are for people
   return board;
 }
@@ -258,6 +274,17 @@ Branch read_branch(Row& row) {
   return branch;
 }
 
+DisplayMode read_display_mode(Row& row) {
+  const DisplayMode mode{.tool = row.text(),
+                         .mode = row.text(),
+                         .argument = row.text(),
+                         .class_code = row.number<std::uint16_t>(16),
+                         .bar1_mib = row.optional_number<unsigned>(),
+                         .vgpus = row.yes_or_no()};
+  std::ignore = row.text();
+  return mode;
+}
+
 DeniedBoard read_denied_board(Row& row) {
   const DeniedBoard denied{.product = row.one_of(product_words), .board = row.text()};
   std::ignore = row.text();
@@ -292,6 +319,10 @@ Result<std::vector<Branch>> parse_branches(std::string_view table) {
 
 Result<std::vector<DeniedBoard>> parse_denied_boards(std::string_view table) {
   return parse<DeniedBoard>(table, denied_columns, read_denied_board);
+}
+
+Result<std::vector<DisplayMode>> parse_display_modes(std::string_view table) {
+  return parse<DisplayMode>(table, display_columns, read_display_mode);
 }
 
 }  // namespace gpuhost::catalog

@@ -7,6 +7,7 @@
 
 #include "base/result.hpp"
 #include "catalog/boards.hpp"
+#include "catalog/display_modes.hpp"
 #include "catalog/mig.hpp"
 #include "catalog/releases.hpp"
 
@@ -23,6 +24,7 @@ extern const std::string_view mig_profiles_table;   ///< schema/catalog/mig-prof
 extern const std::string_view vgpu_releases_table;  ///< schema/catalog/vgpu-releases.tsv
 extern const std::string_view vgpu_branches_table;  ///< schema/catalog/vgpu-branches.tsv
 extern const std::string_view denied_boards_table;  ///< schema/catalog/denied-boards.tsv
+extern const std::string_view display_modes_table;  ///< schema/catalog/display-modes.tsv
 
 /// Fails with the line and the column on the first row that it cannot read.
 [[nodiscard]] Result<std::vector<Board>> parse_boards(std::string_view table);
@@ -32,6 +34,7 @@ extern const std::string_view denied_boards_table;  ///< schema/catalog/denied-b
 [[nodiscard]] Result<std::vector<Release>> parse_releases(std::string_view table);
 [[nodiscard]] Result<std::vector<Branch>> parse_branches(std::string_view table);
 [[nodiscard]] Result<std::vector<DeniedBoard>> parse_denied_boards(std::string_view table);
+[[nodiscard]] Result<std::vector<DisplayMode>> parse_display_modes(std::string_view table);
 
 /// The rows of one owner, which stand together.
 template <class Value, class Key>

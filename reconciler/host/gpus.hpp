@@ -10,6 +10,18 @@
 
 namespace gpuhost {
 
+/// How vGPUs that share the compute time of a GPU take turns.
+struct VgpuScheduler {
+  enum class Policy { best_effort, equal_share, fixed_share };
+  Policy policy = Policy::best_effort;
+  /// Each turn makes up for what the last ones ran over ("strict round robin"); with best_effort it says
+  /// nothing.
+  bool round_robin = true;
+  unsigned timeslice_ns = 0;  ///< 0: the driver's own
+  unsigned averaging = 0;  ///< turns over which overrun is made up for, with round_robin; 0: the driver's own
+  bool operator==(const VgpuScheduler&) const = default;
+};
+
 /// What NVIDIA's driver tells of a GPU that it has.
 struct GpuReport {
   std::string uuid;              ///< "GPU-…"
@@ -17,6 +29,10 @@ struct GpuReport {
   Observed<std::string> serial;  ///< absent: the board has none
   Observed<GpuSwitch> ecc;       ///< absent: its memory has no ECC that can be switched
   Observed<Mig> mig;             ///< absent: it cannot be partitioned
+  /// Absent: it is no GPU for vGPUs, by its age or its driver, or MIG takes the place of turns.
+  Observed<VgpuScheduler> scheduler;
+  /// Whether vGPUs of several sizes may share it; absent: it has no such mode.
+  Observed<bool> mixed_sizes;
   bool operator==(const GpuReport&) const = default;
 };
 
@@ -41,6 +57,15 @@ class GpuWriter {
   /// by a reset where the GPU needs one. Whatever instances there were are gone with a mode that became
   /// active.
   virtual Result<GpuSwitch> set_mig_mode(const PciAddress& gpu, bool on) = 0;
+
+  /// Sets the ECC mode that the next reset or boot puts in force, and yields what it is then.
+  virtual Result<GpuSwitch> set_ecc(const PciAddress& gpu, bool on) = 0;
+
+  /// Until the driver is unloaded. unsupported: as GpuReport::scheduler says, or a vGPU is on the GPU.
+  virtual Result<void> set_scheduler(const PciAddress& gpu, const VgpuScheduler& scheduler) = 0;
+
+  /// Until the GPU is reset or its virtual functions change. busy: a vGPU is on it.
+  virtual Result<void> set_mixed_sizes(const PciAddress& gpu, bool on) = 0;
 
   /// Makes a GPU instance just there. busy: another one is in its way. invalid: the profile may not lie
   /// there.

@@ -17,6 +17,8 @@ constexpr const char* mdev_directory = "/sys/bus/mdev/devices";
 constexpr const char* slots_directory = "/sys/bus/pci/slots";
 constexpr std::uint16_t nvidia_vendor = 0x10de;
 constexpr std::uint32_t display_class = 0x03;
+/// "Bridge, other", as NVSwitches are in `lspci -nn` of HGX hosts.
+constexpr std::uint32_t switch_class = 0x0680;
 /// Bridges that do not count in a group: the kernel leaves them to itself. Source: Linux
 /// Documentation/driver-api/vfio.rst, "group … viability".
 constexpr std::uint32_t host_bridge = 0x0600;
@@ -140,10 +142,11 @@ class Reader {
       if (const auto address = PciAddress::parse(name)) addresses_.push_back(*address);
     std::ranges::sort(addresses_);
     for (const auto& address : addresses_) {
-      const auto physical = is_physical_gpu(address);
-      if (!physical)
-        return std::unexpected(Error(physical.error()).within("cannot tell which GPUs there are"));
-      if (*physical) inventory_.gpus.push_back(read_gpu(address));
+      const auto type = class_of_nvidias(address);
+      if (!type) return std::unexpected(Error(type.error()).within("cannot tell which GPUs there are"));
+      if (*type >> 8 == switch_class) inventory_.nvswitches.push_back(address);
+      if (*type >> 16 == display_class && DeviceFolder(files_, address).linked("physfn").empty())
+        inventory_.gpus.push_back(read_gpu(address));
     }
     read_mediated_devices();
     read_slots();
@@ -152,14 +155,12 @@ class Reader {
   }
 
  private:
-  [[nodiscard]] Result<bool> is_physical_gpu(const PciAddress& address) const {
+  /// 0: it is another maker's.
+  [[nodiscard]] Result<std::uint64_t> class_of_nvidias(const PciAddress& address) const {
     const DeviceFolder folder(files_, address);
     const auto vendor = folder.number_if_there("vendor");
     if (!vendor) return std::unexpected(vendor.error());
-    if (*vendor != nvidia_vendor) return false;
-    const auto type = folder.number_if_there("class");
-    if (!type) return std::unexpected(type.error());
-    return *type >> 16 == display_class && folder.linked("physfn").empty();
+    return *vendor == nvidia_vendor ? folder.number_if_there("class") : 0;
   }
 
   Gpu read_gpu(const PciAddress& address) {

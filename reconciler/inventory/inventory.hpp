@@ -86,9 +86,10 @@ struct KnownGpu {
 
 /// All GPUs of the host and what lies beside them.
 struct Inventory {
-  std::vector<Gpu> gpus;              ///< by address
-  std::vector<KnownGpu> known;        ///< seen before, by address; one that is not in `gpus` is absent now
-  std::optional<Error> record_error;  ///< why the identity record cannot be used
+  std::vector<Gpu> gpus;               ///< by address
+  std::vector<PciAddress> nvswitches;  ///< of the fabric that ties GPUs to one another
+  std::vector<KnownGpu> known;         ///< seen before, by address; one that is not in `gpus` is absent now
+  std::optional<Error> record_error;   ///< why the identity record cannot be used
 
   [[nodiscard]] const Gpu* find(const PciAddress& address) const;
   /// The GPU that the address belongs to: itself, a virtual function or a companion of it.

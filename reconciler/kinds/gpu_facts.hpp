@@ -48,6 +48,14 @@ inline constexpr const char* nvidia_driver = "nvidia";
 [[nodiscard]] inline Fact functions_disabled(const PciAddress& gpu) {
   return {subject(gpu), "without virtual functions"};
 }
+/// ecc: no step of the plan has yet to reset the GPU. What a reset would take is made after that.
+[[nodiscard]] inline Fact settled(const PciAddress& gpu) {
+  return {subject(gpu), "settled"};
+}
+/// display_mode: no step of the plan has yet to switch the GPU to a mode in which it can have vGPUs.
+[[nodiscard]] inline Fact fit_for_vgpus(const PciAddress& gpu) {
+  return {subject(gpu), "fit for vGPUs"};
+}
 /// mig: the MIG mode in force.
 [[nodiscard]] inline Fact mig_mode(const PciAddress& gpu, bool on) {
   return {subject(gpu), on ? "MIG mode on" : "MIG mode off"};

@@ -9,6 +9,12 @@
 
 namespace gpuhost {
 
+/// What becomes of modes of GPUs that a document owned and names no more.
+enum class Omitted {
+  stay,        ///< as they are, by nobody owned
+  given_back,  ///< by `release` only
+};
+
 /// Whether some document owns this field of some GPU.
 [[nodiscard]] bool is_owned_of_some_gpu(const FileReader& files, std::string_view field);
 

@@ -91,6 +91,31 @@ std::vector<ForGpus<MigWish>> mig_wishes(const std::vector<GpuSpecs>& gpus) {
   return wishes;
 }
 
+std::vector<ForGpus<EccWish>> ecc_wishes(const std::vector<GpuSpecs>& gpus) {
+  std::vector<ForGpus<EccWish>> wishes;
+  for (const auto& gpu : gpus) {
+    if (!gpu.ecc) continue;
+    const auto& mode = gpu.entry.mode;
+    EccWish wish{.enabled = gpu.ecc->value.enabled,
+                 .for_vgpus = gpu.vgpu.vgpus.has_value() || (mode && **mode == GpuMode::vgpu),
+                 .with_driver = mode && **mode != GpuMode::passthrough};
+    if (gpu.vgpu.vgpus)
+      for (const auto& vgpus : **gpu.vgpu.vgpus) wish.vgpu_types.push_back(vgpus.type);
+    wishes.push_back({gpu.entry, std::move(wish)});
+  }
+  return wishes;
+}
+
+std::vector<ForGpus<DisplayWish>> display_wishes(const std::vector<GpuSpecs>& gpus) {
+  std::vector<ForGpus<DisplayWish>> wishes;
+  for (const auto& gpu : gpus) {
+    if (!gpu.display_mode) continue;
+    const auto& mode = gpu.entry.mode;
+    wishes.push_back({gpu.entry, {**gpu.display_mode, mode ? std::optional(**mode) : std::nullopt}});
+  }
+  return wishes;
+}
+
 std::vector<NamedDevices> devices_of(const std::vector<GpuSpecs>& gpus) {
   using Companions = PassthroughSpec::Companions;
   std::vector<NamedDevices> devices;
@@ -132,7 +157,7 @@ std::string manager_version(const std::optional<Located<DriverSpec>>& driver) {
 }  // namespace
 
 /// The order is the kinds' rank: it settles ties in a plan, and nothing else.
-Kinds make_kinds(DocumentSpecs specs) {
+Kinds make_kinds(DocumentSpecs specs, Omitted omitted) {
   Kinds kinds;
   kinds.push_back(make_virtualization(specs.virtualization));
   kinds.push_back(make_kernel_parameters(std::move(specs.kernel_parameters)));
@@ -141,6 +166,8 @@ Kinds make_kinds(DocumentSpecs specs) {
   kinds.push_back(make_driver(specs.driver ? std::optional(specs.driver->value) : std::nullopt,
                               passed_through(specs.gpus)));
   kinds.push_back(make_gpus(entries_of(specs.gpus)));
+  kinds.push_back(make_display_mode(display_wishes(specs.gpus), omitted));
+  kinds.push_back(make_ecc(ecc_wishes(specs.gpus), omitted));
   kinds.push_back(make_mig(mig_wishes(specs.gpus)));
   kinds.push_back(make_functions(function_wishes(specs.gpus)));
   kinds.push_back(make_passthrough(entries_of(specs.gpus)));
@@ -185,7 +212,8 @@ void DecodedDocument::hold_to(const HostLimits& limits) {
 
 DecodedDocument empty_document(std::string name, Policy policy) {
   DecodedDocument document;
-  document.desired = {std::move(name), sha256({}), std::move(policy), make_kinds({}), Scope::all};
+  document.desired = {std::move(name), sha256({}), std::move(policy), make_kinds({}, Omitted::given_back),
+                      Scope::all};
   return document;
 }
 

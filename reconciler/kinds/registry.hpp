@@ -43,7 +43,7 @@ struct DecodedDocument {
 [[nodiscard]] DecodedDocument empty_document(std::string name, Policy policy);
 
 /// The kinds of a document that may have been decoded, or made up.
-[[nodiscard]] Kinds make_kinds(DocumentSpecs specs);
+[[nodiscard]] Kinds make_kinds(DocumentSpecs specs, Omitted omitted = Omitted::stay);
 
 /// The kinds of a document that names every GPU: they look at all that planning for one may rest on.
 [[nodiscard]] Kinds kinds_of_all_gpus();

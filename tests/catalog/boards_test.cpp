@@ -1,5 +1,6 @@
 #include "catalog/boards.hpp"
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,29 @@ TEST(Boards, AreFoundByTheWordsOfTheirProduct) {
   EXPECT_EQ(ids_named("H100 SXM5 80GB"), (std::vector<std::uint16_t>{0x2330, 0x2336}));
   EXPECT_TRUE(ids_named("NVIDIA").empty());
   EXPECT_TRUE(ids_named("A100 PCIe 41GB").empty());
+}
+
+/// Sources: gpumodeswitch user guide; NVIDIA Display Mode Selector Tool, supported products.
+TEST(Boards, HaveASwitchOfDisplayModesOrNone) {
+  std::map<std::string_view, std::string_view> tools;
+  for (const auto& board : boards())
+    if (board.display_tool != "no") tools[board.name] = board.display_tool;
+  const std::map<std::string_view, std::string_view> expected{{"M60", "gpumodeswitch"},
+                                                              {"M6", "gpumodeswitch"},
+                                                              {"A40", "displaymodeselector"},
+                                                              {"RTXA5000", "displaymodeselector"},
+                                                              {"RTXA5500", "displaymodeselector"},
+                                                              {"RTXA6000", "displaymodeselector"},
+                                                              {"L20", "displaymodeselector"},
+                                                              {"L40", "displaymodeselector"},
+                                                              {"L40S", "displaymodeselector"},
+                                                              {"RTX5000-Ada", "displaymodeselector"},
+                                                              {"RTX6000-Ada", "displaymodeselector"},
+                                                              {"DC", "displaymodeselector"},
+                                                              {"DC-4500", "displaymodeselector"},
+                                                              {"RTX5880-Ada", ""},
+                                                              {"6000D", ""}};
+  EXPECT_EQ(tools, expected);
 }
 
 TEST(Boards, GiveVgpusByTheVendorFrameworkFromLinux68On) {

@@ -61,11 +61,16 @@ TEST(Tables, EveryRowIsRead) {
   const auto denied = parse_denied_boards(denied_boards_table);
   ASSERT_TRUE(denied) << denied.error().message;
   EXPECT_EQ(denied->size(), rows_of(denied_boards_table).size());
+
+  const auto displays = parse_display_modes(display_modes_table);
+  ASSERT_TRUE(displays) << displays.error().message;
+  EXPECT_EQ(displays->size(), rows_of(display_modes_table).size());
 }
 
 TEST(Tables, EveryRowNamesSourcesThatAreExplained) {
-  for (const auto table : {boards_table, vgpu_types_table, mig_gpus_table, mig_profiles_table,
-                           vgpu_releases_table, vgpu_branches_table, denied_boards_table}) {
+  for (const auto table :
+       {boards_table, vgpu_types_table, mig_gpus_table, mig_profiles_table, vgpu_releases_table,
+        vgpu_branches_table, denied_boards_table, display_modes_table}) {
     const auto explained = explained_sources(table);
     EXPECT_FALSE(explained.empty());
     for (const auto row : rows_of(table))
@@ -107,6 +112,9 @@ TEST(Tables, RowsOfOneBoardAgreeOnItsHardware) {
     const auto& known = *first.emplace(board.name, &board).first->second;
     EXPECT_EQ(known.framebuffer_gb, board.framebuffer_gb) << board.product;
     EXPECT_EQ(known.sriov, board.sriov) << board.product;
+    EXPECT_EQ(known.architecture, board.architecture) << board.product;
+    EXPECT_EQ(known.display_tool, board.display_tool) << board.product;
+    EXPECT_EQ(board.sriov, board.architecture >= Architecture::ampere) << board.product;
   }
 }
 

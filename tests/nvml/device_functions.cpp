@@ -214,6 +214,15 @@ Return nvmlDeviceGetEccMode(Device device, unsigned* current, unsigned* pending)
                 [&](FakeDriver&, FakeGpu& gpu) { return give_switch(gpu.ecc, current, pending); });
 }
 
+Return nvmlDeviceSetEccMode(Device device, unsigned mode) {
+  return on_gpu("nvmlDeviceSetEccMode", Right::root, device, [&](FakeDriver&, FakeGpu& gpu) {
+    if (mode > 1) return nvml::invalid_argument;
+    if (!gpu.ecc) return nvml::not_supported;
+    gpu.ecc->pending = mode == 1;
+    return nvml::success;
+  });
+}
+
 Return nvmlDeviceGetMigMode(Device device, unsigned* current, unsigned* pending) {
   return on_gpu("nvmlDeviceGetMigMode", Right::anybody, device, [&](FakeDriver&, FakeGpu& gpu) {
     return give_switch(gpu.hardware.profiles.empty() ? std::nullopt : std::optional(gpu.mig.mode), current,

@@ -91,6 +91,28 @@ Json write_instance(const GpuInstance& instance, const FakeGpu& gpu) {
   return json;
 }
 
+nvml::SchedulerState read_scheduler(const Json& json) {
+  nvml::SchedulerState state{.policy = json.at("policy").get<unsigned>(),
+                             .round_robin = json.at("round_robin").get<unsigned>()};
+  const auto timeslice = json.value("timeslice_ns", 0U);
+  if (state.round_robin == nvml::round_robin_off)
+    state.plain.timeslice_ns = timeslice;
+  else
+    state.with_round_robin = {json.value("averaging", 0U), timeslice};
+  return state;
+}
+
+Json write_scheduler(const nvml::SchedulerState& state) {
+  Json json{{"policy", state.policy}, {"round_robin", state.round_robin}};
+  if (state.round_robin == nvml::round_robin_off) {
+    json["timeslice_ns"] = state.plain.timeslice_ns;
+  } else {
+    json["averaging"] = state.with_round_robin.averaging;
+    json["timeslice_ns"] = state.with_round_robin.timeslice_ns;
+  }
+  return json;
+}
+
 FakeGpu read_gpu(const Json& json) {
   FakeGpu gpu;
   gpu.address = PciAddress::parse(json.at("address").get<std::string>()).value();
@@ -104,6 +126,9 @@ FakeGpu read_gpu(const Json& json) {
   for (const auto& profile : json.value("profiles", Json::array())) read_profile(profile, gpu);
   if (json.contains("mode")) gpu.mig.mode = read_switch(json.at("mode"));
   for (const auto& instance : json.value("instances", Json::array())) read_instance(instance, gpu);
+  if (json.contains("scheduler")) gpu.scheduler = read_scheduler(json.at("scheduler"));
+  if (json.contains("mixed_sizes")) gpu.mixed_sizes = json.at("mixed_sizes").get<bool>();
+  gpu.vgpus = json.value("vgpus", 0U);
   gpu.held = json.value("held", false);
   gpu.handle = json.value("handle", std::uint64_t{0});
   return gpu;
@@ -121,6 +146,9 @@ Json write_gpu(const FakeGpu& gpu) {
             {"handle", gpu.handle}};
   if (gpu.serial) json["serial"] = *gpu.serial;
   if (gpu.ecc) json["ecc"] = write_switch(*gpu.ecc);
+  if (gpu.scheduler) json["scheduler"] = write_scheduler(*gpu.scheduler);
+  if (gpu.mixed_sizes) json["mixed_sizes"] = *gpu.mixed_sizes;
+  json["vgpus"] = gpu.vgpus;
   json["profiles"] = Json::array();
   for (const auto& [kind, id] : gpu.profile_of_kind) {
     const auto found = std::ranges::find(gpu.hardware.profiles, id, &GpuInstanceProfile::id);
@@ -157,6 +185,7 @@ void FakeDriver::renew_handles() {
 void FakeDriver::restart(FakeGpu& gpu) {
   gpu.model().restart();
   if (gpu.ecc) gpu.ecc->current = gpu.ecc->pending;
+  if (gpu.mixed_sizes) gpu.mixed_sizes = false;
   gpu.handle = 0;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/json.hpp"
 #include "base/pci_address.hpp"
+#include "host/real/nvml/declarations.hpp"
 #include "host/sim/gpu/mig_model.hpp"
 
 /// What the library for tests knows, in a file that several processes share: one reads, acts and writes under
@@ -29,7 +30,10 @@ struct FakeGpu {
   MigHardware hardware;
   std::map<unsigned, unsigned> profile_of_kind;  ///< NVML's enumeration to ids
   MigState mig;
-  bool held = false;  ///< somebody else has it open
+  std::optional<nvml::SchedulerState> scheduler;  ///< nothing: it is no GPU for vGPUs
+  std::optional<bool> mixed_sizes;                ///< nothing: it has no such mode
+  unsigned vgpus = 0;                             ///< time-sliced ones, in use or not
+  bool held = false;                              ///< somebody else has it open
   /// Handles that are valid: a reset and a destruction make them void, and none is given twice.
   std::uint64_t handle = 0;
   std::map<Part, std::uint64_t> parts;

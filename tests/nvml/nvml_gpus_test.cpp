@@ -99,6 +99,58 @@ TEST_F(NvmlGpusOnFake, AModeStaysPendingWhileSomebodyHoldsTheGpu) {
   EXPECT_EQ(refusal(gpus().set_mig_mode(a40, true)), ErrorKind::unsupported);
 }
 
+TEST_P(NvmlGpusOnEither, EccWaitsForAReset) {
+  EXPECT_EQ(*gpus().set_ecc(a100, false), (GpuSwitch{true, false}));
+  EXPECT_EQ(*report().ecc, (GpuSwitch{true, false}));
+  with_state([](Json& json) { json["gpus"][0].erase("ecc"); });
+  EXPECT_EQ(refusal(gpus().set_ecc(a100, true)), ErrorKind::unsupported);
+  EXPECT_TRUE(report().ecc.is_absent());
+}
+
+TEST_F(NvmlGpusOnFake, EccThatIsNotSetIsNoSuccess) {
+  fail_call("nvmlDeviceSetEccMode", nvml::success);
+  EXPECT_EQ(refusal(gpus().set_ecc(a100, false)), ErrorKind::mismatch);
+  with_state([](Json& json) { json["privileged"] = false; });
+  EXPECT_EQ(refusal(gpus().set_ecc(a100, false)), ErrorKind::denied);
+}
+
+TEST_F(NvmlGpusOnFake, TheSchedulerIsSetWhileNoVgpuIsThere) {
+  using Policy = VgpuScheduler::Policy;
+  EXPECT_EQ(*report().scheduler, VgpuScheduler{});
+  ASSERT_TRUE(gpus().set_scheduler(a100, {.policy = Policy::equal_share}));
+  auto now = *report().scheduler;
+  EXPECT_EQ(now.policy, Policy::equal_share);
+  EXPECT_EQ(now.averaging, 33U) << "the driver's own";
+  ASSERT_TRUE(gpus().set_scheduler(
+      a100, {.policy = Policy::fixed_share, .timeslice_ns = 1'000'000'000 / 960, .averaging = 60}));
+  now = *report().scheduler;
+  EXPECT_EQ(now, (VgpuScheduler{
+                     .policy = Policy::fixed_share, .timeslice_ns = 1'000'000'000 / 960, .averaging = 60}));
+  ASSERT_TRUE(gpus().set_scheduler(
+      a100, {.policy = Policy::equal_share, .round_robin = false, .timeslice_ns = 3'000'000}));
+  now = *report().scheduler;
+  EXPECT_EQ(now,
+            (VgpuScheduler{.policy = Policy::equal_share, .round_robin = false, .timeslice_ns = 3'000'000}));
+  with_state([](Json& json) { json["gpus"][0]["vgpus"] = 1; });
+  EXPECT_EQ(refusal(gpus().set_scheduler(a100, {})), ErrorKind::unsupported);
+  EXPECT_TRUE(report(a40).scheduler.is_absent());
+}
+
+TEST_F(NvmlGpusOnFake, MixedSizesAreChosenWhileNoVgpuIsThere) {
+  EXPECT_EQ(*report().mixed_sizes, false);
+  ASSERT_TRUE(gpus().set_mixed_sizes(a100, true));
+  EXPECT_EQ(*report().mixed_sizes, true);
+  fail_call("nvmlDeviceSetVgpuHeterogeneousMode", nvml::success);
+  EXPECT_EQ(refusal(gpus().set_mixed_sizes(a100, false)), ErrorKind::mismatch);
+  with_state([](Json& json) { json["gpus"][0]["vgpus"] = 1; });
+  EXPECT_EQ(refusal(gpus().set_mixed_sizes(a100, false)), ErrorKind::busy);
+  EXPECT_TRUE(report(a40).mixed_sizes.is_absent());
+  partition();
+  EXPECT_TRUE(report().mixed_sizes.is_absent()) << "MIG takes its place";
+  library = GPUHOST_NVML_OLDER;
+  EXPECT_TRUE(report().scheduler.is_absent());
+}
+
 TEST_F(NvmlGpusOnFake, WithoutRightsALayoutIsUnknownAndNotEmpty) {
   partition();
   with_state([](Json& json) { json["privileged"] = false; });

@@ -8,6 +8,9 @@ namespace gpuhost::testing {
 struct NoGpus final : GpuReader, GpuWriter {
   [[nodiscard]] Result<GpuReports> gpus() const override { return gone(); }
   Result<GpuSwitch> set_mig_mode(const PciAddress&, bool) override { return gone(); }
+  Result<GpuSwitch> set_ecc(const PciAddress&, bool) override { return gone(); }
+  Result<void> set_scheduler(const PciAddress&, const VgpuScheduler&) override { return gone(); }
+  Result<void> set_mixed_sizes(const PciAddress&, bool) override { return gone(); }
   Result<GpuInstance> create_gpu_instance(const PciAddress&, unsigned, MigPlacement) override {
     return gone();
   }

@@ -79,6 +79,11 @@ class AbsentPorts final : public ModuleReader,
 
   [[nodiscard]] Result<GpuReports> gpus() const override { return unavailable(); }
   Result<GpuSwitch> set_mig_mode(const PciAddress& /*gpu*/, bool /*on*/) override { return unavailable(); }
+  Result<GpuSwitch> set_ecc(const PciAddress& /*gpu*/, bool /*on*/) override { return unavailable(); }
+  Result<void> set_scheduler(const PciAddress& /*gpu*/, const VgpuScheduler& /*scheduler*/) override {
+    return unavailable();
+  }
+  Result<void> set_mixed_sizes(const PciAddress& /*gpu*/, bool /*on*/) override { return unavailable(); }
   Result<GpuInstance> create_gpu_instance(const PciAddress& /*gpu*/, unsigned /*profile*/,
                                           MigPlacement /*placement*/) override {
     return unavailable();

@@ -31,6 +31,27 @@ std::vector<std::string> module_names(const Value& value) {
   return names;
 }
 
+using Policy = VgpuScheduler::Policy;
+
+constexpr std::array policy_words = {Word<Policy>{"best-effort", Policy::best_effort},
+                                     Word<Policy>{"equal-share", Policy::equal_share},
+                                     Word<Policy>{"fixed-share", Policy::fixed_share}};
+constexpr unsigned longest_turn_ns = 1'000'000'000;
+constexpr unsigned most_turns = 1000;
+
+VgpuScheduler decode_scheduler(const Value& value) {
+  VgpuScheduler scheduler;
+  auto reader = value.mapping();
+  if (const auto policy = reader.at("policy"))
+    scheduler.policy = policy.word<Policy>(policy_words).value_or(scheduler.policy);
+  if (const auto strict = reader.at("roundRobin")) scheduler.round_robin = strict.boolean().value_or(true);
+  if (const auto turn = reader.at("timeslice"))
+    scheduler.timeslice_ns = static_cast<unsigned>(turn.integer(0, longest_turn_ns).value_or(0));
+  if (const auto turns = reader.at("averaging"))
+    scheduler.averaging = static_cast<unsigned>(turns.integer(0, most_turns).value_or(0));
+  return scheduler;
+}
+
 HostFile::Gpu decode_gpu(const Value& value) {
   HostFile::Gpu gpu;
   auto reader = value.mapping();
@@ -48,6 +69,9 @@ HostFile::Gpu decode_gpu(const Value& value) {
   }
   if (const auto serial = reader.at("serial")) gpu.serial = decode_text(serial).value_or("");
   if (const auto ecc = reader.at("ecc")) gpu.ecc = decode_gpu_switch(ecc);
+  if (const auto scheduler = reader.at("scheduler")) gpu.scheduler = decode_scheduler(scheduler);
+  if (const auto next = reader.at("nextDisplay")) gpu.next_display = next.text().value_or("");
+  if (const auto mixed = reader.at("mixedSizes")) gpu.mixed_sizes = mixed.boolean().value_or(false);
   if (const auto mig = reader.at("mig")) decode_host_mig(mig, gpu);
   if (const auto gone = reader.at("gone")) gpu.gone = gone.boolean().value_or(false);
   return gpu;

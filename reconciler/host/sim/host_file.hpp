@@ -10,6 +10,7 @@
 #include "base/pci_address.hpp"
 #include "document/diagnostics.hpp"
 #include "document/yaml.hpp"
+#include "host/gpus.hpp"
 #include "host/kernel_modules.hpp"
 #include "host/sim/gpu/mig_model.hpp"
 #include "host/units.hpp"
@@ -76,6 +77,10 @@ struct HostFile {
     std::optional<unsigned> failing_function;  ///< index of one that comes up without driver
     std::string serial;                        ///< empty: the board has none
     std::optional<GpuSwitch> ecc;              ///< nothing: it cannot be switched
+    VgpuScheduler scheduler;
+    /// What its display mode was switched to since the last boot, as the tool names it; empty: nothing.
+    std::string next_display;
+    bool mixed_sizes = false;
     /// What NVIDIA's driver tells of MIG, by id. Nothing: what the catalogue says of its PCI ids. Empty: it
     /// cannot be partitioned.
     std::optional<std::vector<GpuInstanceProfile>> mig_profiles;

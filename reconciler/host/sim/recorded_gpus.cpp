@@ -175,6 +175,8 @@ void take_reports(const FileReader& files, const Result<GpuReports>& reports, Ho
     if (gpu.uuid.empty()) gpu.uuid = report.uuid;
     if (report.serial) gpu.serial = *report.serial;
     if (report.ecc) gpu.ecc = *report.ecc;
+    if (report.scheduler) gpu.scheduler = *report.scheduler;
+    if (report.mixed_sizes) gpu.mixed_sizes = *report.mixed_sizes;
     take_mig(report.mig, mig_hardware_of(Device(files, address).number("device")).profiles, gpu);
   }
 }

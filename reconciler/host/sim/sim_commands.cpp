@@ -91,6 +91,10 @@ Result<CommandResult> SimCommands::run(const Command& command) {
     clock_.advance(std::chrono::seconds{1});
     return nvml_.nvidia_smi(arguments);
   }
+  if (name == "gpumodeswitch" || name == "displaymodeselector") {
+    clock_.advance(std::chrono::seconds{10});
+    return displays_.run(std::string(name), arguments);
+  }
   const auto program = std::ranges::find(programs, name, &Program::name);
   if (program == std::end(programs)) {
     return fail(ErrorKind::not_found, fmt::format("cannot run {}: the simulator has no such program", path));

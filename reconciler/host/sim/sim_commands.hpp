@@ -6,6 +6,7 @@
 #include "host/commands.hpp"
 #include "host/sim/host_file.hpp"
 #include "host/sim/sim_clock.hpp"
+#include "host/sim/sim_display_modes.hpp"
 #include "host/sim/sim_files.hpp"
 #include "host/sim/sim_gpus.hpp"
 #include "host/sim/sim_nvidia.hpp"
@@ -16,8 +17,9 @@ namespace gpuhost {
 /// threads.
 class SimCommands final : public CommandRunner {
  public:
-  SimCommands(HostFile& host, SimFiles& files, SimNvidia& nvidia, SimGpus& nvml, SimClock& clock)
-      : host_(host), files_(files), nvidia_(nvidia), nvml_(nvml), clock_(clock) {}
+  SimCommands(HostFile& host, SimFiles& files, SimNvidia& nvidia, SimGpus& nvml, SimDisplayModes& displays,
+              SimClock& clock)
+      : host_(host), files_(files), nvidia_(nvidia), nvml_(nvml), displays_(displays), clock_(clock) {}
 
   Result<CommandResult> run(const Command& command) override;
 
@@ -42,6 +44,7 @@ class SimCommands final : public CommandRunner {
   SimFiles& files_;
   SimNvidia& nvidia_;
   SimGpus& nvml_;
+  SimDisplayModes& displays_;
   SimClock& clock_;
 };
 

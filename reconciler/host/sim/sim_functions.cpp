@@ -3,8 +3,8 @@
 #include "host/sim/sim_nvidia.hpp"
 
 // The virtual functions that NVIDIA's sriov-manage makes. It takes the GPU from its driver for a moment,
-// which the driver refuses while anybody has it open, loses MIG instances by that, and makes all functions
-// the GPU can have. Sources: NVIDIA AI Enterprise vGPU user guide, section 2.7;
+// which the driver refuses while anybody has it open, loses MIG instances and the mixed-size mode by that,
+// and makes all functions the GPU can have. Sources: NVIDIA AI Enterprise vGPU user guide, section 2.7;
 // github.com/bigstack-oss/cubecos issue 1141 (the lock), github.com/NVIDIA/gpu-driver-container
 // vgpu-manager/ubuntu24.04/nvidia-driver (success that is none).
 
@@ -29,7 +29,7 @@ CommandResult SimNvidia::enable_functions(const PciAddress& gpu) {
     return {0, fmt::format("VFs are already enabled on {}\n", gpu.to_string())};
   }
   if (use_of_gpu_node(gpu)) return failure(gpu, "Cannot obtain unbindLock for");
-  lose_mig_instances(gpu);
+  lose_what_the_driver_keeps(gpu);
   for (unsigned index = 0; index < total; ++index) {
     const auto function = following(*hardware->first_function, index);
     tree_.add_virtual_function(gpu, index, function);
@@ -49,7 +49,7 @@ Result<CommandResult> SimNvidia::disable_functions(const PciAddress& gpu) {
     return never_returns(fmt::format("disable the virtual functions of {}", gpu.to_string()), *use);
   }
   remove_functions(gpu);
-  lose_mig_instances(gpu);
+  lose_what_the_driver_keeps(gpu);
   return CommandResult{0, fmt::format("Disabling VFs on {}\n", gpu.to_string())};
 }
 

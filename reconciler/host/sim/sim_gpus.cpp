@@ -87,7 +87,30 @@ GpuReport SimGpus::report_of(const PciAddress& address, const HostFile::Gpu& gpu
   if (!gpu.serial.empty()) report.serial = gpu.serial;
   if (gpu.ecc) report.ecc = *gpu.ecc;
   report.mig = mig_of(address, gpu);
+  report.scheduler = scheduler_of(address, gpu);
+  report.mixed_sizes = mixed_sizes_of(address, gpu);
   return report;
+}
+
+const catalog::Board* SimGpus::vgpu_board_of(const PciAddress& address, const HostFile::Gpu& gpu) const {
+  if (gpu.framework == HostFile::VgpuFramework::none || !nvidia_.has_manager()) return nullptr;
+  return catalog::board_of(static_cast<std::uint16_t>(tree_.number(address, "device").value_or(0)),
+                           static_cast<std::uint16_t>(tree_.number(address, "subsystem_device").value_or(0)));
+}
+
+/// Source: NVIDIA vGPU user guide, "Scheduling Policies for Time-Sliced vGPUs": after Maxwell, without MIG.
+Observed<VgpuScheduler> SimGpus::scheduler_of(const PciAddress& address, const HostFile::Gpu& gpu) const {
+  const auto* board = vgpu_board_of(address, gpu);
+  if (board == nullptr || board->architecture == catalog::Architecture::maxwell || gpu.mig.mode.current)
+    return Observed<VgpuScheduler>::absent();
+  return gpu.scheduler;
+}
+
+/// Source: comment on nvmlDeviceSetVgpuHeterogeneousMode in nvml.h: not supported with MIG.
+Observed<bool> SimGpus::mixed_sizes_of(const PciAddress& address, const HostFile::Gpu& gpu) const {
+  const auto* board = vgpu_board_of(address, gpu);
+  if (board == nullptr || !board->mixed_sizes || gpu.mig.mode.current) return Observed<bool>::absent();
+  return gpu.mixed_sizes;
 }
 
 Observed<Mig> SimGpus::mig_of(const PciAddress& address, const HostFile::Gpu& gpu) const {
@@ -140,6 +163,39 @@ Result<GpuSwitch> SimGpus::set_mig_mode(const PciAddress& address, bool on) {
     if (!done && done.error() != MigRefusal::in_use) return std::unexpected(done.error());
     return host_.machine.gpus.at(address).mig.mode;
   });
+}
+
+Result<GpuSwitch> SimGpus::set_ecc(const PciAddress& address, bool on) {
+  const auto gpu = seen(address);
+  if (!gpu) return std::unexpected(gpu.error());
+  auto& ecc = (*gpu)->ecc;
+  if (!ecc)
+    return fail(ErrorKind::unsupported,
+                fmt::format("cannot set the ECC mode of GPU {}: it has none", address.to_string()));
+  ecc->pending = on;
+  return *ecc;
+}
+
+/// Source: comment on nvmlDeviceSetVgpuSchedulerState in nvml.h: not while a vGPU exists.
+Result<void> SimGpus::set_scheduler(const PciAddress& address, const VgpuScheduler& scheduler) {
+  const auto gpu = seen(address);
+  if (!gpu) return std::unexpected(gpu.error());
+  if (!scheduler_of(address, **gpu) || nvidia_.has_vgpus(address))
+    return fail(ErrorKind::unsupported,
+                fmt::format("cannot set the scheduler of GPU {}: it has none, or a vGPU is on the GPU",
+                            address.to_string()));
+  (*gpu)->scheduler = scheduler;
+  return {};
+}
+
+Result<void> SimGpus::set_mixed_sizes(const PciAddress& address, bool on) {
+  const auto gpu = seen(address);
+  if (!gpu) return std::unexpected(gpu.error());
+  const auto what = fmt::format("cannot set the mixed-size mode of GPU {}", address.to_string());
+  if (!mixed_sizes_of(address, **gpu)) return fail(ErrorKind::unsupported, what + ": it has none");
+  if (nvidia_.has_vgpus(address)) return fail(ErrorKind::busy, what + ": a vGPU is on the GPU");
+  (*gpu)->mixed_sizes = on;
+  return {};
 }
 
 Result<GpuInstance> SimGpus::create_gpu_instance(const PciAddress& address, unsigned profile,
@@ -199,6 +255,7 @@ void SimGpus::boot() {
 void SimGpus::restart(HostFile::Gpu& gpu, const MigHardware& hardware) {
   MigModel(hardware, gpu.mig, [](int) { return false; }).restart();
   if (gpu.ecc) gpu.ecc->current = gpu.ecc->pending;
+  gpu.mixed_sizes = false;
 }
 
 }  // namespace gpuhost

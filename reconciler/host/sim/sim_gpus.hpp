@@ -4,6 +4,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "catalog/boards.hpp"
 #include "host/commands.hpp"
 #include "host/gpus.hpp"
 #include "host/sim/gpu/mig_model.hpp"
@@ -28,6 +29,9 @@ class SimGpus {
   // As in GpuReader and GpuWriter.
   [[nodiscard]] Result<GpuReports> gpus() const;
   Result<GpuSwitch> set_mig_mode(const PciAddress& address, bool on);
+  Result<GpuSwitch> set_ecc(const PciAddress& address, bool on);
+  Result<void> set_scheduler(const PciAddress& address, const VgpuScheduler& scheduler);
+  Result<void> set_mixed_sizes(const PciAddress& address, bool on);
   Result<GpuInstance> create_gpu_instance(const PciAddress& address, unsigned profile,
                                           MigPlacement placement);
   Result<void> destroy_gpu_instance(const PciAddress& address, unsigned id);
@@ -46,6 +50,12 @@ class SimGpus {
   [[nodiscard]] Result<void> reach() const;
   [[nodiscard]] MigHardware hardware_of(const PciAddress& address, const HostFile::Gpu& gpu) const;
   [[nodiscard]] GpuReport report_of(const PciAddress& address, const HostFile::Gpu& gpu) const;
+  [[nodiscard]] Observed<VgpuScheduler> scheduler_of(const PciAddress& address,
+                                                     const HostFile::Gpu& gpu) const;
+  [[nodiscard]] Observed<bool> mixed_sizes_of(const PciAddress& address, const HostFile::Gpu& gpu) const;
+  /// Null: no vGPU manager has it, or the catalogue does not know the board.
+  [[nodiscard]] const catalog::Board* vgpu_board_of(const PciAddress& address,
+                                                    const HostFile::Gpu& gpu) const;
   [[nodiscard]] Observed<Mig> mig_of(const PciAddress& address, const HostFile::Gpu& gpu) const;
   /// Whether anybody keeps the GPU from being reset.
   [[nodiscard]] bool is_held(const PciAddress& address) const;

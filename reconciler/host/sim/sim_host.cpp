@@ -10,6 +10,7 @@
 #include "host/sim/sim_clock.hpp"
 #include "host/sim/sim_commands.hpp"
 #include "host/sim/sim_device_tree.hpp"
+#include "host/sim/sim_display_modes.hpp"
 #include "host/sim/sim_domains.hpp"
 #include "host/sim/sim_files.hpp"
 #include "host/sim/sim_gpus.hpp"
@@ -244,6 +245,15 @@ struct SimHost::World {
     Result<GpuSwitch> set_mig_mode(const PciAddress& gpu, bool on) override {
       return write<GpuSwitch>("gpus.set_mig_mode", gpu, [&] { return world.nvml.set_mig_mode(gpu, on); });
     }
+    Result<GpuSwitch> set_ecc(const PciAddress& gpu, bool on) override {
+      return write<GpuSwitch>("gpus.set_ecc", gpu, [&] { return world.nvml.set_ecc(gpu, on); });
+    }
+    Result<void> set_scheduler(const PciAddress& gpu, const VgpuScheduler& scheduler) override {
+      return write<void>("gpus.set_scheduler", gpu, [&] { return world.nvml.set_scheduler(gpu, scheduler); });
+    }
+    Result<void> set_mixed_sizes(const PciAddress& gpu, bool on) override {
+      return write<void>("gpus.set_mixed_sizes", gpu, [&] { return world.nvml.set_mixed_sizes(gpu, on); });
+    }
     Result<GpuInstance> create_gpu_instance(const PciAddress& gpu, unsigned profile,
                                             MigPlacement placement) override {
       return write<GpuInstance>("gpus.create_gpu_instance", gpu,
@@ -326,7 +336,8 @@ struct SimHost::World {
   SimSysfs sysfs{disk, pci, mdev, vendor_vfio};
   SimModules kernel_modules{file, disk, pci};
   SimUnits systemd{file, time};
-  SimCommands programs{file, disk, nvidia, nvml, time};
+  SimDisplayModes displays{file, devices};
+  SimCommands programs{file, disk, nvidia, nvml, displays, time};
   SimDomains libvirt{file, disk, sysfs, kernel_modules, time};
 
   Files files{*this};
@@ -368,6 +379,7 @@ Result<void> SimHost::reboot() {
   return world_->call<void>("reboot", "", true, [this]() -> Result<void> {
     world_->libvirt.power_off();
     world_->nvml.boot();
+    world_->displays.boot();
     boot(world_->file, world_->disk, world_->pci, world_->kernel_modules, world_->systemd);
     world_->libvirt.power_on();
     world_->time.boot();

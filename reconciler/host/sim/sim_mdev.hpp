@@ -25,6 +25,7 @@ class SimMdev {
   /// The driver withdraws them; what was made of them is gone.
   void unregister_parent(const PciAddress& parent);
   [[nodiscard]] bool is_parent(const PciAddress& device) const;
+  [[nodiscard]] bool has_devices(const PciAddress& parent) const { return !devices_on(parent).empty(); }
   /// Who has one of the parent's mediated devices open.
   [[nodiscard]] std::optional<NodeUse> use_on(const PciAddress& parent) const;
 

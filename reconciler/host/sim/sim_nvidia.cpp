@@ -5,7 +5,7 @@
 #include <fmt/core.h>
 
 #include "base/text.hpp"
-#include "catalog/boards.hpp"
+#include "catalog/display_modes.hpp"
 
 namespace gpuhost {
 
@@ -81,7 +81,7 @@ void SimNvidia::unbound(const PciAddress& device) {
   hide_vgpu_interface(device);
   if (tree_.physical_function_of(device)) return;
   remove_functions(device);
-  lose_mig_instances(device);
+  lose_what_the_driver_keeps(device);
   const std::string information = tree_.files().text(information_of(device)).value_or("");
   if (const auto minor = field(information, "Device Minor"); !minor.empty()) {
     tree_.files().erase_tree("/dev/nvidia" + minor);
@@ -89,9 +89,11 @@ void SimNvidia::unbound(const PciAddress& device) {
   tree_.files().erase_tree(fmt::format("{}/{}", proc_gpus, device.to_string()));
 }
 
-void SimNvidia::lose_mig_instances(const PciAddress& gpu) {
-  if (const auto found = host_.machine.gpus.find(gpu); found != host_.machine.gpus.end())
-    found->second.mig.instances.clear();
+void SimNvidia::lose_what_the_driver_keeps(const PciAddress& gpu) {
+  const auto found = host_.machine.gpus.find(gpu);
+  if (found == host_.machine.gpus.end()) return;
+  found->second.mig.instances.clear();
+  found->second.mixed_sizes = false;
 }
 
 /// As NVIDIA's driver prints it, without what it reads from the board's firmware.
@@ -125,8 +127,7 @@ std::string SimNvidia::free_minor() const {
 void SimNvidia::show_vgpu_interface(const PciAddress& device) {
   const auto* gpu = gpu_of(device);
   const auto framework = gpu->framework;
-  const auto manager = host_.modules.find(vgpu_manager);  // a host file may leave it out
-  if (manager != host_.modules.end() && !manager->second.loaded) return;
+  if (!has_manager() || !is_in_vgpu_mode(tree_.physical_function_of(device).value_or(device))) return;
   const bool has_vgpus_itself = !gpu->first_function && framework == Framework::mdev;
   if (!tree_.physical_function_of(device) && !has_vgpus_itself) return;
   if (framework == Framework::mdev) mdev_.register_parent(device);
@@ -141,6 +142,30 @@ void SimNvidia::hide_vgpu_interface(const PciAddress& device) {
 bool SimNvidia::lacks_vgpu_interface(const PciAddress& function) const {
   return tree_.driver_of(function) == nvidia_driver && !mdev_.is_parent(function) &&
          !vendor_.is_shown(function);
+}
+
+/// Boards that have several display modes have vGPUs in some of them.
+bool SimNvidia::is_in_vgpu_mode(const PciAddress& gpu) const {
+  const auto* board =
+      catalog::board_of(static_cast<std::uint16_t>(tree_.number(gpu, "device").value_or(0)),
+                        static_cast<std::uint16_t>(tree_.number(gpu, "subsystem_device").value_or(0)));
+  const auto modes =
+      board == nullptr ? std::vector<catalog::DisplayMode>{} : catalog::display_modes_of(*board);
+  const auto type = tree_.number(gpu, "class").value_or(0) >> 8U;
+  return modes.empty() ||
+         std::ranges::any_of(modes, [&](const auto& mode) { return mode.vgpus && mode.class_code == type; });
+}
+
+bool SimNvidia::has_manager() const {
+  const auto manager = host_.modules.find(vgpu_manager);  // a host file may leave it out
+  return manager == host_.modules.end() || manager->second.loaded;
+}
+
+bool SimNvidia::has_vgpus(const PciAddress& gpu) const {
+  if (mdev_.has_devices(gpu)) return true;
+  return std::ranges::any_of(tree_.virtual_functions_of(gpu), [&](const PciAddress& function) {
+    return mdev_.has_devices(function) || vendor_.has_vgpu(function);
+  });
 }
 
 std::optional<NodeUse> SimNvidia::use_of_gpu_node(const PciAddress& gpu) const {

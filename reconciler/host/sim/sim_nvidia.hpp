@@ -30,6 +30,10 @@ class SimNvidia {
   void manager_loaded();
   void manager_unloaded();
 
+  [[nodiscard]] bool has_manager() const;
+  /// Whether some vGPU is on the GPU, in use or not.
+  [[nodiscard]] bool has_vgpus(const PciAddress& gpu) const;
+
   /// Whether it takes the device: not a virtual function that does not come up.
   [[nodiscard]] bool accepts(const PciAddress& device) const;
   /// The device was bound to it.
@@ -50,8 +54,9 @@ class SimNvidia {
   Result<CommandResult> disable_functions(const PciAddress& gpu);
   void remove_functions(const PciAddress& gpu);
   /// The driver let go of the GPU, if only for a moment.
-  void lose_mig_instances(const PciAddress& gpu);
+  void lose_what_the_driver_keeps(const PciAddress& gpu);
   [[nodiscard]] const HostFile::Gpu* gpu_of(const PciAddress& device) const;
+  [[nodiscard]] bool is_in_vgpu_mode(const PciAddress& gpu) const;
   [[nodiscard]] std::optional<NodeUse> use_of_gpu_node(const PciAddress& gpu) const;
   [[nodiscard]] std::string free_minor() const;
   void show_information(const PciAddress& gpu);

@@ -24,6 +24,7 @@ class SimVendorVfio {
   /// A vGPU on it is gone.
   void hide(const PciAddress& function);
   [[nodiscard]] bool is_shown(const PciAddress& function) const;
+  [[nodiscard]] bool has_vgpu(const PciAddress& function) const { return current_type(function) != 0; }
   [[nodiscard]] std::optional<NodeUse> use_of_function(const PciAddress& function) const;
 
   /// A write to a file of such a directory, by its real path; nothing: it is none.

@@ -197,6 +197,19 @@ void add_mig(Node& node, const HostFile::Gpu& gpu) {
   if (!mig.entries.empty()) add(node, "mig", std::move(mig));
 }
 
+Node scheduler_node(const VgpuScheduler& scheduler) {
+  using Policy = VgpuScheduler::Policy;
+  Node node = mapping();
+  add(node, "policy",
+      text_node(scheduler.policy == Policy::best_effort   ? "best-effort"
+                : scheduler.policy == Policy::equal_share ? "equal-share"
+                                                          : "fixed-share"));
+  if (!scheduler.round_robin) add(node, "roundRobin", boolean(false));
+  if (scheduler.timeslice_ns > 0) add(node, "timeslice", number(scheduler.timeslice_ns));
+  if (scheduler.averaging > 0) add(node, "averaging", number(scheduler.averaging));
+  return node;
+}
+
 Node gpu_node(const HostFile::Gpu& gpu) {
   Node node = mapping();
   if (!gpu.uuid.empty()) add(node, "uuid", text_node(gpu.uuid));
@@ -210,6 +223,9 @@ Node gpu_node(const HostFile::Gpu& gpu) {
   if (gpu.failing_function) add(node, "functionFails", raw(fmt::format("{}", *gpu.failing_function)));
   if (!gpu.serial.empty()) add(node, "serial", raw(gpu.serial));
   if (gpu.ecc) add(node, "ecc", switch_node(*gpu.ecc));
+  if (gpu.scheduler != VgpuScheduler{}) add(node, "scheduler", scheduler_node(gpu.scheduler));
+  if (!gpu.next_display.empty()) add(node, "nextDisplay", text_node(gpu.next_display));
+  if (gpu.mixed_sizes) add(node, "mixedSizes", boolean(true));
   add_mig(node, gpu);
   if (gpu.gone) add(node, "gone", boolean(true));
   return node;

@@ -62,6 +62,7 @@ Step mode_step(const SelectedGpu& selected, const GpuSwitch& now, bool on, const
   if (now.pending != now.current)
     step.explanation = fmt::format("it is set to {} and waits for a reset of the GPU", word(now.pending));
   need_idle_once_bound(gpu, usage, step);
+  step.needs.push_back(gpu_facts::settled(gpu.address));
   // Off comes before the GPU is given away, on after it has come back.
   (on ? step.needs : step.needs_now).push_back(gpu_facts::bound(gpu.address, gpu_facts::nvidia_driver));
   // What lies on the GPU goes with the mode, and the GPU is not reset while it has virtual functions.
@@ -91,7 +92,7 @@ Step create_step(const SelectedGpu& selected, const NamedInstance& wanted, const
   step.progress = fmt::format("creating GPU instance {} on GPU {}", profile.name, selected.label);
   step.after = {{"instance", instance}};
   if (wanted.compute) step.after["compute"] = *wanted.compute;
-  step.needs = {gpu_facts::mig_mode(gpu.address, true)};
+  step.needs = {gpu_facts::mig_mode(gpu.address, true), gpu_facts::settled(gpu.address)};
   step.claims = Claim{instance_object(gpu, instance), {{"gpu", identity_of(gpu)}}, instance};
   return step;
 }

@@ -62,7 +62,8 @@ Step create_step(const GpuCase& on, const WantedVgpu& vgpu, const Place& place) 
   step.actions = {"create"};
   step.title = fmt::format("create vGPU {} ({}) on {}", vgpu.name, type, on.selected.label);
   step.progress = fmt::format("creating vGPU {} on {}", vgpu.name, on.selected.label);
-  step.needs = {gpu_facts::bound(on.gpu.address, "nvidia")};
+  step.needs = {gpu_facts::bound(on.gpu.address, "nvidia"), gpu_facts::settled(on.gpu.address),
+                gpu_facts::fit_for_vgpus(on.gpu.address)};
   if (on.uses_functions()) step.needs.push_back(gpu_facts::functions_enabled(on.gpu.address));
   for (const auto* removed : on.removed) step.needs.push_back(absent_fact(removed->uuid));
   step.provides = {gpu_facts::present(vgpu.uuid)};

@@ -148,6 +148,46 @@ struct ProcessInfo {  // nvmlProcessInfo_t of nvmlDeviceGetComputeRunningProcess
   unsigned compute_instance_id;
 };
 
+/// NVML_VGPU_SCHEDULER_POLICY_*
+enum SchedulerPolicy : unsigned { best_effort = 1, equal_share = 2, fixed_share = 3 };
+/// NVML_VGPU_SCHEDULER_ARR_*: adaptive round robin, the strict round robin of the registry key RmPVMRL.
+enum RoundRobin : unsigned { round_robin_default = 0, round_robin_off = 1, round_robin_on = 2 };
+
+/// nvmlVgpuSchedulerGetState_t. The union of its parameters is told apart by round_robin.
+struct SchedulerState {
+  unsigned policy;
+  unsigned round_robin;
+  union {
+    struct {
+      unsigned averaging;
+      unsigned timeslice_ns;
+    } with_round_robin;
+    struct {
+      unsigned timeslice_ns;
+    } plain;
+  };
+};
+
+/// nvmlVgpuSchedulerSetState_t: as above, but for the frequency.
+struct SchedulerSetting {
+  unsigned policy;
+  unsigned round_robin;
+  union {
+    struct {
+      unsigned averaging;
+      unsigned frequency_hz;
+    } with_round_robin;
+    struct {
+      unsigned timeslice_ns;
+    } plain;
+  };
+};
+
+struct HeterogeneousMode {  // nvmlVgpuHeterogeneousMode_v1_t
+  unsigned version;
+  unsigned mode;
+};
+
 /// NVML_STRUCT_VERSION: what a struct with a version says of itself.
 template <class T>
 constexpr unsigned struct_version(unsigned number) {
@@ -162,6 +202,8 @@ static_assert(struct_version<GpuInstanceProfileInfoV3>(3) == 0x03000098);
 static_assert(sizeof(GpuInstanceInfo) == 24);
 static_assert(sizeof(ComputeInstanceProfileInfo) == 36);
 static_assert(sizeof(ProcessInfo) == 24);
+static_assert(sizeof(SchedulerState) == 16 && sizeof(SchedulerSetting) == 16);
+static_assert(struct_version<HeterogeneousMode>(1) == 0x01000008);
 
 }  // namespace gpuhost::nvml
 // NOLINTEND(readability-identifier-naming)

@@ -55,6 +55,11 @@ class Library {
   Function<Device, char*, unsigned> product{"nvmlDeviceGetName"};
   Function<Device, Memory*> memory{"nvmlDeviceGetMemoryInfo"};
   Function<Device, unsigned*, unsigned*> ecc_mode{"nvmlDeviceGetEccMode"};
+  Function<Device, unsigned> set_ecc_mode{"nvmlDeviceSetEccMode"};
+  Function<Device, SchedulerState*> scheduler{"nvmlDeviceGetVgpuSchedulerState"};
+  Function<Device, SchedulerSetting*> set_scheduler{"nvmlDeviceSetVgpuSchedulerState"};
+  Function<Device, HeterogeneousMode*> mixed_sizes{"nvmlDeviceGetVgpuHeterogeneousMode"};
+  Function<Device, const HeterogeneousMode*> set_mixed_sizes{"nvmlDeviceSetVgpuHeterogeneousMode"};
   Function<Device, unsigned*, unsigned*> mig_mode{"nvmlDeviceGetMigMode"};
   Function<Device, unsigned, Return*> set_mig_mode{"nvmlDeviceSetMigMode"};
 

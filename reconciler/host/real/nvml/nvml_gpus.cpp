@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "host/real/nvml/mig_report.hpp"
+#include "host/real/nvml/vgpu_modes.hpp"
 
 namespace gpuhost {
 
@@ -43,7 +44,9 @@ Result<GpuReport> report_of(const Session& session, Device device) {
                    .serial = Observed<std::string>::from(
                        text_of<serial_size>(session, nvml.serial, device, "serial number")),
                    .ecc = ecc_of(session, device),
-                   .mig = read_mig(session, device)};
+                   .mig = read_mig(session, device),
+                   .scheduler = read_scheduler(session, device),
+                   .mixed_sizes = read_mixed_sizes(session, device)};
 }
 
 /// A session and the GPU in it, for one action.
@@ -136,6 +139,43 @@ Result<GpuSwitch> NvmlGpus::set_mig_mode(const PciAddress& gpu, bool on) {
   if ((pending != 0) != on)
     return fail(ErrorKind::mismatch, fmt::format("cannot {}: {}", action, at->nvml.text_of(activation)));
   return GpuSwitch{current != 0, pending != 0};
+}
+
+Result<GpuSwitch> NvmlGpus::set_ecc(const PciAddress& gpu, bool on) {
+  const std::lock_guard lock(one_at_a_time_);
+  const auto action = fmt::format("turn ECC {} on GPU {}", on ? "on" : "off", gpu.to_string());
+  const auto at = open(places_, gpu);
+  if (!at) return std::unexpected(at.error());
+  if (const auto answer = at->nvml.set_ecc_mode(at->device, on ? 1 : 0); answer != success)
+    return at->failed(answer, action);
+  const auto now = ecc_of(*at->session, at->device);
+  if (!now) return fail(ErrorKind::mismatch, fmt::format("cannot {}: the mode cannot be read back", action));
+  if (now->pending != on)
+    return fail(ErrorKind::mismatch, fmt::format("cannot {}: the driver says it did, and did not", action));
+  return *now;
+}
+
+Result<void> NvmlGpus::set_scheduler(const PciAddress& gpu, const VgpuScheduler& scheduler) {
+  const std::lock_guard lock(one_at_a_time_);
+  const auto at = open(places_, gpu);
+  if (!at) return std::unexpected(at.error());
+  if (const auto answer = write_scheduler(at->nvml, at->device, scheduler); answer != success)
+    return at->failed(answer, fmt::format("set the vGPU scheduler of GPU {}", gpu.to_string()));
+  return {};
+}
+
+Result<void> NvmlGpus::set_mixed_sizes(const PciAddress& gpu, bool on) {
+  const std::lock_guard lock(one_at_a_time_);
+  const auto action =
+      fmt::format("turn the mixed-size mode of GPU {} {}", gpu.to_string(), on ? "on" : "off");
+  const auto at = open(places_, gpu);
+  if (!at) return std::unexpected(at.error());
+  const HeterogeneousMode wanted{struct_version<HeterogeneousMode>(1), on ? 1U : 0U};
+  if (const auto answer = at->nvml.set_mixed_sizes(at->device, &wanted); answer != success)
+    return at->failed(answer, action);
+  if (const auto now = read_mixed_sizes(*at->session, at->device); !now || *now != on)
+    return fail(ErrorKind::mismatch, fmt::format("cannot {}: the driver says it did, and did not", action));
+  return {};
 }
 
 Result<GpuInstance> NvmlGpus::create_gpu_instance(const PciAddress& gpu, unsigned profile,

@@ -15,6 +15,9 @@ class NvmlGpus final : public GpuReader, public GpuWriter {
 
   [[nodiscard]] Result<GpuReports> gpus() const override;
   Result<GpuSwitch> set_mig_mode(const PciAddress& gpu, bool on) override;
+  Result<GpuSwitch> set_ecc(const PciAddress& gpu, bool on) override;
+  Result<void> set_scheduler(const PciAddress& gpu, const VgpuScheduler& scheduler) override;
+  Result<void> set_mixed_sizes(const PciAddress& gpu, bool on) override;
   Result<GpuInstance> create_gpu_instance(const PciAddress& gpu, unsigned profile,
                                           MigPlacement placement) override;
   Result<void> destroy_gpu_instance(const PciAddress& gpu, unsigned id) override;

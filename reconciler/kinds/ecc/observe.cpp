@@ -1,0 +1,124 @@
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "catalog/boards.hpp"
+#include "host/gpu_reset.hpp"
+#include "kinds/ecc/kind.hpp"
+#include "kinds/gpu_facts.hpp"
+#include "kinds/gpu_ownership.hpp"
+#include "kinds/observed_json.hpp"
+
+namespace gpuhost {
+
+namespace {
+
+constexpr const char* fabric_manager = "nvidia-fabricmanager.service";
+
+/// Source: nvidia-smi documentation, "--gpu-reset": GPUs with NVLink can be reset alone from Ampere on,
+/// behind NVSwitches of Ampere only while the fabric manager runs, of later ones always.
+std::string obstacle_of_fabric(const Gpu& gpu, const Inventory& inventory, const HostView& host) {
+  if (inventory.nvswitches.empty()) return {};
+  const auto* board = catalog::board_of(gpu.device_id, gpu.subsystem_device_id);
+  if (board == nullptr) return "whether a GPU of its kind can be reset alone behind NVSwitches is not known";
+  if (board->architecture >= catalog::Architecture::ada) return {};
+  if (board->architecture < catalog::Architecture::ampere)
+    return "GPUs of its kind cannot be reset alone behind NVSwitches";
+  const auto manager = host.units.state(fabric_manager);
+  if (!manager)
+    return fmt::format("the state of {} cannot be told: {}", fabric_manager, manager.error().message);
+  return manager->active_state == "active"
+             ? std::string{}
+             : fmt::format("{} does not run, which resets GPUs behind NVSwitches", fabric_manager);
+}
+
+/// A type of the vendor-specific VFIO framework on one of its functions.
+bool has_typed_function(const Gpu& gpu, const FileReader& files) {
+  for (const auto& function : gpu.functions) {
+    const auto type = files.read(
+        fmt::format("/sys/bus/pci/devices/{}/nvidia/current_vgpu_type", function.address.to_string()));
+    if (type && trim(*type) != "0") return true;
+  }
+  return false;
+}
+
+std::string obstacle_to_reset(const Gpu& gpu, const GpuReport& report, const Inventory& inventory,
+                              const HostView& host) {
+  if (report.mig && report.mig->mode.current) return "a reset would take its MIG instances";
+  if (report.mig.is_unknown()) return "whether a reset would take MIG instances cannot be told";
+  if (!gpu.mediated_devices.empty() || has_typed_function(gpu, host.files)) return "vGPUs are on it";
+  if (const auto tool = host.files.exists(nvidia_smi); !tool || !*tool)
+    return fmt::format("{} is not there", nvidia_smi);
+  return obstacle_of_fabric(gpu, inventory, host);
+}
+
+}  // namespace
+
+std::unique_ptr<Kind> make_ecc(std::vector<ForGpus<EccWish>> wishes, Omitted omitted) {
+  return std::make_unique<Ecc>(std::move(wishes), omitted);
+}
+
+Fact ecc_fact(const PciAddress& gpu, bool on) {
+  return {gpu_facts::subject(gpu), on ? "with ECC on" : "with ECC off"};
+}
+
+EccState Ecc::look(const HostView& host) const {
+  EccState state{.running = host.running, .inventory = inventory_of(host)};
+  if (!host.running || !*state.inventory || (**state.inventory).gpus.empty()) return state;
+  state.reports = gpu_reports_of(host);
+  state.usage = usage_of(host);
+  if (!*state.reports || (wishes_.empty() && !is_owned_of_some_gpu(host.files, field))) return state;
+  for (const auto& gpu : (**state.inventory).gpus) {
+    const auto report = (**state.reports).find(gpu.address);
+    if (report == (**state.reports).end() || !report->second.ecc) continue;
+    if (auto why = obstacle_to_reset(gpu, report->second, **state.inventory, host); !why.empty())
+      state.against_reset.emplace(gpu.address, std::move(why));
+  }
+  return state;
+}
+
+std::optional<Observed<GpuSwitch>> EccState::ecc_of(const Gpu& gpu) const {
+  using Seen = Observed<GpuSwitch>;
+  if (gpu.driver != gpu_facts::nvidia_driver) return std::nullopt;
+  if (reports == nullptr) return Seen::unknown("no kernel runs under --root");
+  if (!*reports) return Seen::unknown(reports->error().sentence());
+  const auto found = (**reports).find(gpu.address);
+  if (found == (**reports).end())
+    return Seen::unknown(fmt::format("NVIDIA's driver does not tell of GPU {}", gpu.address.to_string()));
+  return found->second.ecc;
+}
+
+Json EccState::describe() const {
+  if (!running) return {{"not_applicable", "no kernel runs under --root"}};
+  const auto* seen = gpus_or_none(*inventory);
+  if (seen == nullptr) return unknown_json(inventory->error());
+  Json shown = Json::object();
+  for (const auto& gpu : seen->gpus) {
+    const auto ecc = ecc_of(gpu);
+    if (!ecc || ecc->is_absent()) continue;
+    auto& one = shown[gpu.address.to_string()];
+    if (ecc->is_unknown())
+      one = {{"unknown", ecc->reason()}};
+    else
+      one["mode"] = (*ecc)->current ? "on" : "off";
+    if (*ecc && (*ecc)->pending != (*ecc)->current) one["pending"] = (*ecc)->pending ? "on" : "off";
+  }
+  return shown;
+}
+
+std::optional<Truth> Ecc::holds_in(const Fact& fact, const EccState& state) const {
+  const auto* seen = gpus_or_none(*state.inventory);
+  if (seen == nullptr) return std::nullopt;
+  for (const auto& gpu : seen->gpus) {
+    // Steps that put a switch in force provide it; without one nothing is awaited.
+    if (fact == gpu_facts::settled(gpu.address)) return Truth::of(true);
+    for (const bool on : {true, false}) {
+      if (fact != ecc_fact(gpu.address, on)) continue;
+      const auto ecc = state.ecc_of(gpu);
+      if (ecc && ecc->is_unknown()) return Truth::unknown(ecc->reason());
+      return Truth::of(ecc && *ecc && (*ecc)->current == on);
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace gpuhost
