@@ -30,10 +30,16 @@ class FileReader {
   /// Where a symbolic link points, as written in it.
   [[nodiscard]] virtual Result<std::string> link_target(const std::string& path) const = 0;
   [[nodiscard]] virtual Result<FileStatus> status(const std::string& path) const = 0;
+  /// SHA-256 of a regular file of any size. A symbolic link at the end of the path is not followed.
+  [[nodiscard]] virtual Result<std::string> digest(const std::string& path) const = 0;
 
   /// False when certainly absent; an error when it cannot be told.
   [[nodiscard]] Result<bool> exists(const std::string& path) const;
 };
+
+/// mismatch: what is at `path` is not what its digest was said to be.
+[[nodiscard]] Error other_digest(const std::string& path, const std::string& wanted,
+                                 const std::string& found);
 
 class FileWriter {
  public:
@@ -46,6 +52,10 @@ class FileWriter {
   /// Adds to the end of a file, which is made with mode 0600 if it is missing, parent directories too. On
   /// disk when it returns. A crash, and nothing else, may leave a part of `text`.
   virtual Result<void> append(const std::string& path, std::string_view text) = 0;
+  /// Copies a regular file of any size to `to`, which gets mode 0600 and is on disk when it returns; hashes
+  /// what it copies, and takes it only if that is `sha256`. A symbolic link at the end of `from` is not
+  /// followed. mismatch: it has another digest; `to` is as it was. Makes missing parent directories of `to`.
+  virtual Result<void> copy(const std::string& from, const std::string& to, const std::string& sha256) = 0;
   /// Done when the file is not there; one that never was is no error.
   virtual Result<void> remove(const std::string& path) = 0;
 };

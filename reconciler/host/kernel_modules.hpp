@@ -20,6 +20,7 @@ struct ModuleFile {
   bool builtin = false;
   std::string version;                  ///< MODULE_VERSION; empty if it declares none
   std::vector<std::string> parameters;  ///< names, with `_`, sorted
+  std::string signer;                   ///< of the signature; empty: it has none, or is built in
   bool operator==(const ModuleFile&) const = default;
 };
 

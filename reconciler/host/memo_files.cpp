@@ -29,4 +29,8 @@ Result<FileStatus> MemoFiles::status(const std::string& path) const {
   return once(mutex_, statuses_, path, [this](const auto& p) { return files_.status(p); });
 }
 
+Result<std::string> MemoFiles::digest(const std::string& path) const {
+  return once(mutex_, digests_, path, [this](const auto& p) { return files_.digest(p); });
+}
+
 }  // namespace gpuhost

@@ -19,6 +19,7 @@ class MemoFiles final : public FileReader {
   [[nodiscard]] Result<std::vector<std::string>> list(const std::string& path) const override;
   [[nodiscard]] Result<std::string> link_target(const std::string& path) const override;
   [[nodiscard]] Result<FileStatus> status(const std::string& path) const override;
+  [[nodiscard]] Result<std::string> digest(const std::string& path) const override;
 
   template <class T>
   using Memo = std::map<std::string, Result<T>>;
@@ -27,6 +28,7 @@ class MemoFiles final : public FileReader {
   [[nodiscard]] const Memo<std::vector<std::string>>& lists() const { return lists_; }
   [[nodiscard]] const Memo<std::string>& links() const { return links_; }
   [[nodiscard]] const Memo<FileStatus>& statuses() const { return statuses_; }
+  [[nodiscard]] const Memo<std::string>& digests() const { return digests_; }
 
  private:
   const FileReader& files_;
@@ -35,6 +37,7 @@ class MemoFiles final : public FileReader {
   mutable Memo<std::vector<std::string>> lists_;
   mutable Memo<std::string> links_;
   mutable Memo<FileStatus> statuses_;
+  mutable Memo<std::string> digests_;
 };
 
 }  // namespace gpuhost

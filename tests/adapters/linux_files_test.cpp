@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "adapters/scratch_directory.hpp"
+#include "base/sha256.hpp"
 
 namespace gpuhost {
 namespace {
@@ -308,6 +309,39 @@ TEST_F(LinuxFilesTest, a_directory_is_not_removed) {
   fs::create_directory(root_.path("/folder"));
   EXPECT_FALSE(files_.remove("/folder"));
   EXPECT_EQ(names("/"), (std::vector<std::string>{"folder"}));
+}
+
+/// Larger than what is read at once, and than what read() takes.
+const std::string& large_content() {
+  static const std::string content(std::size_t{17} << 20U, 'x');
+  return content;
+}
+
+TEST_F(LinuxFilesTest, a_large_file_is_copied_where_only_its_owner_reads_it) {
+  root_.write("/srv/driver.run", large_content());
+  const auto digest = sha256(large_content());
+  EXPECT_EQ(files_.digest("/srv/driver.run").value(), digest);
+  ASSERT_TRUE(files_.copy("/srv/driver.run", "/var/lib/gpuhost/sources/a.run", digest));
+  EXPECT_EQ(files_.digest("/var/lib/gpuhost/sources/a.run").value(), digest);
+  EXPECT_EQ(mode_of(root_.path() + "/var/lib/gpuhost/sources/a.run"), 0600U);
+}
+
+TEST_F(LinuxFilesTest, a_copy_of_other_content_than_was_said_is_not_kept) {
+  root_.write("/srv/driver.run", large_content().substr(1));  // its download was cut off
+  const auto copied = files_.copy("/srv/driver.run", "/copies/a.run", sha256(large_content()));
+  ASSERT_FALSE(copied);
+  EXPECT_EQ(copied.error().kind, ErrorKind::mismatch);
+  EXPECT_EQ(names("/copies"), std::vector<std::string>{});
+  EXPECT_EQ(files_.copy("/srv/nothing", "/copies/a.run", "").error().kind, ErrorKind::not_found);
+}
+
+TEST_F(LinuxFilesTest, a_link_in_place_of_a_large_file_is_not_followed) {
+  root_.write("/srv/secret", "secret");
+  fs::create_symlink("secret", root_.path() + "/srv/driver.run");
+  EXPECT_FALSE(files_.digest("/srv/driver.run"));
+  EXPECT_FALSE(files_.copy("/srv/driver.run", "/copies/a.run", sha256("secret")));
+  EXPECT_FALSE(files_.exists("/copies/a.run").value());
+  EXPECT_EQ(files_.digest("/srv").error().kind, ErrorKind::invalid);
 }
 
 TEST(LinuxFiles, a_root_that_does_not_exist_fails_every_call_with_that_reason) {

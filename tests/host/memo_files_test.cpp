@@ -25,6 +25,9 @@ class CountingFiles final : public FileReader {
     if (path == "/secret") return fail(ErrorKind::denied, "no");
     return FileStatus{};
   }
+  [[nodiscard]] Result<std::string> digest(const std::string&) const override {
+    return std::to_string(next());
+  }
 
  private:
   int next() const { return ++calls; }
@@ -40,6 +43,9 @@ TEST(MemoFiles, AsksOnceForEachPathAndQuestionErrorsIncluded) {
   EXPECT_EQ(memo.read("/secret").error().kind, ErrorKind::denied);
   EXPECT_EQ(memo.read("/secret").error().kind, ErrorKind::denied);
   EXPECT_EQ(files.calls, 4);
+  EXPECT_EQ(memo.digest("/a").value(), "5");
+  EXPECT_EQ(memo.digest("/a").value(), "5");
+  EXPECT_EQ(memo.digests().size(), 1U);
   EXPECT_EQ(memo.reads().size(), 2U);
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/sha256.hpp"
 #include "engine/kind.hpp"
 #include "host/host.hpp"
 #include "support/no_gpus.hpp"
@@ -147,6 +148,10 @@ class FakeHost final : public FileReader,
     if (list(path)) return FileStatus{.type = FileStatus::Type::directory};
     return missing(path);
   }
+  Result<std::string> digest(const std::string& path) const override {
+    const auto content = read(path);
+    return content ? sha256(*content) : content;
+  }
   Result<void> write_attribute(const std::string& path, std::string_view text) override {
     if (!on_attribute) return replace(path, text, 0);
     ++writes;
@@ -161,6 +166,12 @@ class FakeHost final : public FileReader,
     ++writes;
     files[path] += text;
     return {};
+  }
+  Result<void> copy(const std::string& from, const std::string& to, const std::string& wanted) override {
+    const auto found = digest(from);
+    if (!found) return std::unexpected(found.error());
+    if (*found != wanted) return std::unexpected(other_digest(from, wanted, *found));
+    return replace(to, files.at(from), 0600);
   }
   Result<void> remove(const std::string& path) override {
     ++writes;

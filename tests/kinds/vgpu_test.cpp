@@ -401,6 +401,7 @@ class CountingFiles final : public FileReader {
   Result<std::vector<std::string>> list(const std::string& path) const override { return files_.list(path); }
   Result<std::string> link_target(const std::string& path) const override { return files_.link_target(path); }
   Result<FileStatus> status(const std::string& path) const override { return files_.status(path); }
+  Result<std::string> digest(const std::string& path) const override { return files_.digest(path); }
 
  private:
   const FileReader& files_;

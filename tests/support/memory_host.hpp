@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/sha256.hpp"
 #include "host/host.hpp"
 #include "support/no_gpus.hpp"
 
@@ -54,6 +55,16 @@ class MemoryHost {
     [[nodiscard]] Result<FileStatus> status(const std::string& path) const override {
       if (content.contains(path)) return FileStatus{};
       return fail(ErrorKind::not_found, "no " + path);
+    }
+    [[nodiscard]] Result<std::string> digest(const std::string& path) const override {
+      const auto found = read(path);
+      return found ? sha256(*found) : found;
+    }
+    Result<void> copy(const std::string& from, const std::string& to, const std::string& wanted) override {
+      const auto found = digest(from);
+      if (!found) return std::unexpected(found.error());
+      if (*found != wanted) return std::unexpected(other_digest(from, wanted, *found));
+      return replace(to, content.at(from), 0600);
     }
     Result<void> write_attribute(const std::string& path, std::string_view text) override {
       return replace(path, text, 0644);

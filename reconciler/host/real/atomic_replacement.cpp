@@ -48,16 +48,6 @@ class Temporary {
   bool renamed_ = false;
 };
 
-bool write_all(const UniqueFd& file, std::string_view content) {
-  while (!content.empty()) {
-    const auto count = ::write(file.get(), content.data(), content.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return false;
-    content.remove_prefix(static_cast<std::size_t>(count));
-  }
-  return true;
-}
-
 /// Nothing if the target is not there.
 Result<std::optional<struct stat>> status_of(const RootedDirectory::Entry& target, const std::string& path) {
   struct stat found{};
@@ -83,6 +73,16 @@ bool dress(const UniqueFd& file, const std::optional<struct stat>& old, mode_t m
 
 }  // namespace
 
+bool write_all(const UniqueFd& file, std::string_view content) {
+  while (!content.empty()) {
+    const auto count = ::write(file.get(), content.data(), content.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return false;
+    content.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return true;
+}
+
 Result<void> sync_directory(const UniqueFd& directory, const std::string& path) {
   if (::fsync(directory.get()) == 0 || errno == EINVAL) return {};
   return std::unexpected(system_error(errno, "sync the directory of", path));
@@ -105,11 +105,20 @@ Result<void> append_durably(const RootedDirectory::Entry& target, const std::str
 
 Result<void> replace_atomically(const RootedDirectory::Entry& target, const std::string& path,
                                 std::string_view content, unsigned mode) {
+  const auto fill = [&](const UniqueFd& file) -> Result<void> {
+    if (write_all(file, content)) return {};
+    return std::unexpected(system_error(errno, "write", path));
+  };
+  return replace_atomically(target, path, fill, mode);
+}
+
+Result<void> replace_atomically(const RootedDirectory::Entry& target, const std::string& path,
+                                const std::function<Result<void>(const UniqueFd&)>& fill, unsigned mode) {
   const auto old = status_of(target, path);
   if (!old) return std::unexpected(old.error());
   Temporary temporary(target.directory, target.name);
   if (!temporary.file()) return std::unexpected(system_error(errno, "make a temporary beside", path));
-  if (!write_all(temporary.file(), content)) return std::unexpected(system_error(errno, "write", path));
+  if (auto filled = fill(temporary.file()); !filled) return filled;
   if (!dress(temporary.file(), *old, mode))
     return std::unexpected(system_error(errno, "set owner and mode of", path));
   if (::fsync(temporary.file().get()) != 0) return std::unexpected(system_error(errno, "sync", path));

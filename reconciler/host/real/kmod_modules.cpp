@@ -81,6 +81,7 @@ Result<ModuleFile> describe(const Found& found, const std::string& name) {
     const std::string_view key = kmod_module_info_get_key(entry);
     const std::string_view value = kmod_module_info_get_value(entry);
     if (key == "version") file.version = value;
+    if (key == "signer") file.signer = value;
     // "parm" is name:description, "parmtype" is name:type; a parameter may have either or both.
     if (key == "parm" || key == "parmtype")
       file.parameters.push_back(underscored(value.substr(0, value.find(':'))));

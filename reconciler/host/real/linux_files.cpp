@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <climits>
+#include <functional>
 #include <memory>
 
 #include <dirent.h>
@@ -12,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/sha256.hpp"
 #include "host/real/atomic_replacement.hpp"
 
 namespace gpuhost {
@@ -36,19 +38,29 @@ Result<struct stat> status_of(const UniqueFd& file, const std::string& path) {
   return found;
 }
 
-/// Size says nothing in sysfs and procfs, so reads until the end.
-Result<std::string> read_to_end(const UniqueFd& file, const std::string& path) {
-  std::string content;
-  std::array<char, 16384> buffer;
+using Take = std::function<Result<void>(std::string_view)>;
+
+/// Size says nothing in sysfs and procfs, so reads until the end, and hands over piece by piece.
+Result<void> read_pieces(const UniqueFd& file, const std::string& path, const Take& take) {
+  std::array<char, 65536> buffer;
   for (;;) {
     const auto count = ::read(file.get(), buffer.data(), buffer.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return std::unexpected(system_error(errno, "read", path));
-    if (count == 0) return content;
-    content.append(buffer.data(), static_cast<std::size_t>(count));
-    if (content.size() > size_limit)
-      return fail(ErrorKind::invalid, fmt::format("cannot read {}: it is larger than 16 MiB", path));
+    if (count == 0) return {};
+    if (auto taken = take({buffer.data(), static_cast<std::size_t>(count)}); !taken) return taken;
   }
+}
+
+Result<std::string> read_to_end(const UniqueFd& file, const std::string& path) {
+  std::string content;
+  auto read = read_pieces(file, path, [&](std::string_view piece) -> Result<void> {
+    content.append(piece);
+    if (content.size() <= size_limit) return {};
+    return fail(ErrorKind::invalid, fmt::format("cannot read {}: it is larger than 16 MiB", path));
+  });
+  if (!read) return fail(std::move(read));
+  return content;
 }
 
 }  // namespace
@@ -105,6 +117,29 @@ Result<FileStatus> LinuxFiles::status(const std::string& path) const {
   return FileStatus{type_of(found->st_mode), found->st_mode & permission_bits, found->st_uid};
 }
 
+/// A link that another user of its directory has put there is not followed, whatever it leads to.
+Result<UniqueFd> LinuxFiles::open_itself(const std::string& path) const {
+  auto file = root_.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, "read");
+  if (!file) return file;
+  const auto found = status_of(*file, path);
+  if (!found) return std::unexpected(found.error());
+  if (!S_ISREG(found->st_mode))
+    return fail(ErrorKind::invalid, fmt::format("cannot read {}: not a regular file", path));
+  return file;
+}
+
+Result<std::string> LinuxFiles::digest(const std::string& path) const {
+  const auto file = open_itself(path);
+  if (!file) return std::unexpected(file.error());
+  Sha256 sum;
+  auto read = read_pieces(*file, path, [&](std::string_view piece) -> Result<void> {
+    sum.add(piece);
+    return {};
+  });
+  if (!read) return fail(std::move(read));
+  return std::move(sum).digest();
+}
+
 Result<void> LinuxFiles::write_attribute(const std::string& path, std::string_view text) {
   auto file = root_.open(path, O_WRONLY | O_NOCTTY, "write");
   if (!file) return fail(std::move(file));
@@ -126,6 +161,26 @@ Result<void> LinuxFiles::append(const std::string& path, std::string_view text) 
   auto target = root_.entry(path, RootedDirectory::Parents::make);
   if (!target) return fail(std::move(target));
   return append_durably(*target, path, text);
+}
+
+Result<void> LinuxFiles::copy(const std::string& from, const std::string& to, const std::string& sha256) {
+  const auto source = open_itself(from);
+  if (!source) return std::unexpected(source.error());
+  const auto target = root_.entry(to, RootedDirectory::Parents::make);
+  if (!target) return std::unexpected(target.error());
+  const auto fill = [&](const UniqueFd& copy) -> Result<void> {
+    Sha256 sum;
+    auto read = read_pieces(*source, from, [&](std::string_view piece) -> Result<void> {
+      sum.add(piece);
+      if (write_all(copy, piece)) return {};
+      return std::unexpected(system_error(errno, "write", to));
+    });
+    if (!read) return read;
+    if (const auto found = std::move(sum).digest(); found != sha256)
+      return std::unexpected(other_digest(from, sha256, found));
+    return {};
+  };
+  return replace_atomically(*target, to, fill, 0600);
 }
 
 Result<void> LinuxFiles::remove(const std::string& path) {

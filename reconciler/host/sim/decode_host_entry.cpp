@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 
 #include "base/text.hpp"
+#include "document/formats.hpp"
 #include "document/messages.hpp"
 #include "host/sim/hex_dump.hpp"
 
@@ -63,8 +64,12 @@ HostFile::Entry decode_entry(const Value& value) {
     return HostFile::Text{one_line ? text + "\n" : text};
   }
   auto reader = value.mapping();
-  const auto sort = reader.exactly_one({"text", "hex", "link", "directory", "device", "unreadable"});
+  const auto sort =
+      reader.exactly_one({"text", "hex", "sha256", "link", "directory", "device", "unreadable"});
   if (sort == "hex") return decode_hex(reader);
+  if (sort == "sha256")
+    return HostFile::Large{reader.at("sha256").text(formats::sha256).value_or(""),
+                           decode_mode(reader.at("mode"))};
   if (sort == "link") return HostFile::Link{reader.at("link").text().value_or("")};
   if (sort == "directory" || sort == "device") {
     expect_true(reader.at(*sort));

@@ -12,6 +12,7 @@
 #include "host/sim/decode_host_entry.hpp"
 #include "host/sim/decode_host_gpus.hpp"
 #include "host/sim/decode_host_value.hpp"
+#include "host/sim/decode_installers.hpp"
 #include "host/sim/host_file.hpp"
 #include "host/sim/sim_units.hpp"
 
@@ -75,6 +76,7 @@ HostFile::Module decode_module(const Value& value) {
   auto reader = value.mapping();
   module.file.builtin = is_true(reader.at("builtin"));
   module.file.version = decode_text(reader.at("version")).value_or("");
+  module.file.signer = decode_text(reader.at("signer")).value_or("");
   module.file.parameters = kernel_names(reader.at("parameters"));
   if (const auto defaults = reader.at("defaults")) {
     for (const auto& [key, name, text] : defaults.entries().value_or(std::vector<NamedValue>{})) {
@@ -89,6 +91,7 @@ HostFile::Module decode_module(const Value& value) {
   module.at_boot = is_true(reader.at("atBoot"));
   module.loaded = decode_loaded(reader.at("loaded"));
   module.unknown = decode_error(reader.at("unknown"));
+  module.broken = is_true(reader.at("broken"));
   return module;
 }
 
@@ -155,6 +158,7 @@ HostFile decode(const Value& value) {
   if (const auto units = reader.at("units")) decode_units(units, host);
   if (const auto processes = reader.at("processes")) decode_processes(processes, host);
   if (const auto domains = reader.at("domains")) decode_domains(domains, host);
+  if (const auto installers = reader.at("installers")) host.installers = decode_installers(installers);
   return host;
 }
 

@@ -25,6 +25,12 @@ struct HostFile {
     unsigned mode = 0644;
     bool operator==(const Text&) const = default;
   };
+  /// A file too large to stand here, such as a driver's installer.
+  struct Large {
+    std::string sha256;
+    unsigned mode = 0644;
+    bool operator==(const Large&) const = default;
+  };
   struct Link {
     std::string target;
     bool operator==(const Link&) const = default;
@@ -44,7 +50,7 @@ struct HostFile {
     bool unseen = false;  ///< not even its status could be told
     bool operator==(const Unreadable&) const = default;
   };
-  using Entry = std::variant<Text, Link, Directory, Device, Unreadable>;
+  using Entry = std::variant<Text, Large, Link, Directory, Device, Unreadable>;
 
   struct Module {
     ModuleFile file;
@@ -53,6 +59,7 @@ struct HostFile {
     bool at_boot = false;                         ///< loaded at boot by hardware or initramfs, unless blocked
     std::optional<LoadedModule> loaded;
     std::optional<Error> unknown;  ///< what asking for the module's file answered, in place of `file`
+    bool broken = false;           ///< the kernel does not take it
     bool operator==(const Module&) const = default;
   };
   struct Unit {
@@ -142,6 +149,18 @@ struct HostFile {
     bool operator==(const Connection&) const = default;
   };
 
+  /// What a driver's installer or package brings to this host when it is run, in place of a real one.
+  struct Installer {
+    enum class Fault { none, does_nothing, fails, hangs, brings_broken_modules };
+    std::string sha256;   ///< of the file; empty: the package comes from a repository
+    std::string package;  ///< its name; empty: a .run file
+    std::string flavor;   ///< as in a document: "vgpu-manager", "graphics", "datacenter"
+    std::string version;
+    std::string signer;  ///< of its modules; empty: they have no signature
+    Fault fault = Fault::none;
+    bool operator==(const Installer&) const = default;
+  };
+
   std::string name;
   std::string description;
   Machine machine;
@@ -157,6 +176,7 @@ struct HostFile {
   std::optional<Error> processes_unknown;
   /// By URI, as "qemu:///system". With one that is not here, libvirt cannot be reached.
   std::map<std::string, Connection> domains;
+  std::vector<Installer> installers;
   bool operator==(const HostFile&) const = default;
 };
 

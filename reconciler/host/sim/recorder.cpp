@@ -174,6 +174,7 @@ class FileRecord {
     for (const auto& [path, status] : statuses) take_status(path, status);
     for (const auto& [path, names] : asked_.lists()) take_list(path, names);
     for (const auto& [path, content] : asked_.reads()) take_content(path, content);
+    for (const auto& [path, digest] : asked_.digests()) take_digest(path, digest);
   }
 
  private:
@@ -226,6 +227,14 @@ class FileRecord {
     } else if (content.error().kind != ErrorKind::not_found && !is_directory(*real)) {
       files_.put(*real, unreadable(content.error(), false));
     }
+  }
+
+  void take_digest(const std::string& path, const Result<std::string>& digest) {
+    const auto real = files_.resolve(path);
+    if (!real) return;
+    if (digest) files_.put(*real, HostFile::Large{*digest, mode_of(path, *real)});
+    if (!digest && digest.error().kind != ErrorKind::not_found && !is_known_file(*real))
+      files_.put(*real, unreadable(digest.error(), false));
   }
 
   [[nodiscard]] bool is_known_file(const std::string& real) const {

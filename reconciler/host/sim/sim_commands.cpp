@@ -83,13 +83,10 @@ Result<CommandResult> SimCommands::run(const Command& command) {
   }
   const auto name = std::string_view(path).substr(path.rfind('/') + 1);
   const Arguments arguments{command.argv.begin() + 1, command.argv.end()};
-  if (name == "sriov-manage") {
-    clock_.advance(std::chrono::seconds{1});
-    return nvidia_.sriov_manage(arguments);
-  }
-  if (name == "nvidia-smi") {
-    clock_.advance(std::chrono::seconds{1});
-    return nvml_.nvidia_smi(arguments);
+  if (auto done = run_for_gpus(name, command)) {
+    clock_.advance(!*done && done->error().kind == ErrorKind::timed_out ? command.limit
+                                                                        : std::chrono::seconds{1});
+    return *std::move(done);
   }
   if (name == "gpumodeswitch" || name == "displaymodeselector") {
     clock_.advance(std::chrono::seconds{10});
@@ -101,6 +98,17 @@ Result<CommandResult> SimCommands::run(const Command& command) {
   }
   clock_.advance(std::chrono::seconds{1});
   return (this->*program->run)(arguments);
+}
+
+std::optional<Result<CommandResult>> SimCommands::run_for_gpus(std::string_view name,
+                                                               const Command& command) {
+  const Arguments arguments{command.argv.begin() + 1, command.argv.end()};
+  if (name == "sriov-manage") return nvidia_.sriov_manage(arguments);
+  if (name == "nvidia-smi") return nvml_.nvidia_smi(arguments);
+  if (name == "sh") return installers_.run_file(arguments);
+  if (name == "nvidia-uninstall") return installers_.uninstall();
+  if (name == "apt-get" || name == "dnf" || name == "zypper") return installers_.packages(name, arguments);
+  return std::nullopt;
 }
 
 CommandResult SimCommands::update_grub(const Arguments& arguments) {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "host/commands.hpp"
@@ -9,6 +11,7 @@
 #include "host/sim/sim_display_modes.hpp"
 #include "host/sim/sim_files.hpp"
 #include "host/sim/sim_gpus.hpp"
+#include "host/sim/sim_installers.hpp"
 #include "host/sim/sim_nvidia.hpp"
 
 namespace gpuhost {
@@ -19,13 +22,21 @@ class SimCommands final : public CommandRunner {
  public:
   SimCommands(HostFile& host, SimFiles& files, SimNvidia& nvidia, SimGpus& nvml, SimDisplayModes& displays,
               SimClock& clock)
-      : host_(host), files_(files), nvidia_(nvidia), nvml_(nvml), displays_(displays), clock_(clock) {}
+      : host_(host),
+        files_(files),
+        nvidia_(nvidia),
+        nvml_(nvml),
+        displays_(displays),
+        clock_(clock),
+        installers_(host, files) {}
 
   Result<CommandResult> run(const Command& command) override;
 
  private:
   using Arguments = std::vector<std::string>;
 
+  /// Nothing: it is none that is about drivers or GPUs.
+  std::optional<Result<CommandResult>> run_for_gpus(std::string_view name, const Command& command);
   CommandResult update_grub(const Arguments& arguments);
   CommandResult grub_mkconfig(const Arguments& arguments);
   CommandResult grubby(const Arguments& arguments);
@@ -46,6 +57,7 @@ class SimCommands final : public CommandRunner {
   SimGpus& nvml_;
   SimDisplayModes& displays_;
   SimClock& clock_;
+  SimInstallers installers_;
 };
 
 }  // namespace gpuhost

@@ -8,6 +8,7 @@
 
 #include <fmt/core.h>
 
+#include "base/sha256.hpp"
 #include "base/text.hpp"
 
 namespace gpuhost {
@@ -63,7 +64,8 @@ bool SimFiles::has_children(const std::string& path) const {
 bool SimFiles::is_directory(const std::string& path) const {
   const auto* entry = find(path);
   return path == "/" || as<HostFile::Directory>(entry) != nullptr ||
-         (as<HostFile::Text>(entry) == nullptr && as<HostFile::Link>(entry) == nullptr && has_children(path));
+         (as<HostFile::Text>(entry) == nullptr && as<HostFile::Large>(entry) == nullptr &&
+          as<HostFile::Link>(entry) == nullptr && has_children(path));
 }
 
 Result<std::string> SimFiles::resolve(const std::string& path, bool follow_last) const {
@@ -103,6 +105,9 @@ Result<std::string> SimFiles::read(const std::string& path) const {
   if (const auto* hidden = as<HostFile::Unreadable>(entry)) return std::unexpected(unreadable(*hidden));
   if (as<HostFile::Device>(entry) != nullptr) {
     return fail(ErrorKind::io, fmt::format("cannot read {}: it is a device", path));
+  }
+  if (as<HostFile::Large>(entry) != nullptr) {
+    return fail(ErrorKind::invalid, fmt::format("cannot read {}: it is larger than 16 MiB", path));
   }
   if (is_directory(*real)) return std::unexpected(system_error(EISDIR, "read", path));
   return not_there("read", path);
@@ -153,6 +158,7 @@ Result<FileStatus> SimFiles::status(const std::string& path) const {
   if (!real) return std::unexpected(real.error());
   const auto* entry = find(*real);
   if (const auto* text = as<HostFile::Text>(entry)) return FileStatus{Type::regular, text->mode, 0};
+  if (const auto* large = as<HostFile::Large>(entry)) return FileStatus{Type::regular, large->mode, 0};
   if (as<HostFile::Link>(entry) != nullptr) return FileStatus{Type::symlink, 0777, 0};
   if (as<HostFile::Device>(entry) != nullptr) return FileStatus{Type::other, 0600, 0};
   if (const auto* hidden = as<HostFile::Unreadable>(entry)) {
@@ -161,6 +167,17 @@ Result<FileStatus> SimFiles::status(const std::string& path) const {
   }
   if (is_directory(*real)) return FileStatus{Type::directory, 0755, 0};
   return not_there("look at", path);
+}
+
+Result<std::string> SimFiles::digest(const std::string& path) const {
+  const auto real = resolve(path, false);
+  if (!real) return std::unexpected(real.error());
+  const auto* entry = find(*real);
+  if (const auto* large = as<HostFile::Large>(entry)) return large->sha256;
+  if (as<HostFile::Link>(entry) != nullptr) return std::unexpected(system_error(ELOOP, "read", path));
+  const auto content = read(*real);
+  if (!content) return content;
+  return sha256(*content);
 }
 
 Result<void> SimFiles::write_attribute(const std::string& path, std::string_view text) {
@@ -189,15 +206,34 @@ Result<void> SimFiles::append(const std::string& path, std::string_view text) {
 Result<void> SimFiles::replace(const std::string& path, std::string_view content, unsigned mode) {
   const auto real = resolve(path);
   if (!real) return std::unexpected(real.error());
-  if (is_kernel_made(*real)) return std::unexpected(system_error(EACCES, "replace", path));
-  if (is_directory(*real)) return std::unexpected(system_error(EISDIR, "replace", path));
-  for (std::string above = parent_of(*real); above != "/"; above = parent_of(above)) {
+  if (auto replaceable = check_replaceable(*real, path); !replaceable) return replaceable;
+  if (const auto* text = as<HostFile::Text>(find(*real))) mode = text->mode;
+  put(*real, HostFile::Text{std::string(content), mode});
+  return {};
+}
+
+Result<void> SimFiles::check_replaceable(const std::string& real, const std::string& path) const {
+  if (is_kernel_made(real)) return std::unexpected(system_error(EACCES, "replace", path));
+  if (is_directory(real)) return std::unexpected(system_error(EISDIR, "replace", path));
+  for (std::string above = parent_of(real); above != "/"; above = parent_of(above)) {
     if (find(above) != nullptr && !is_directory(above)) {
       return std::unexpected(system_error(ENOTDIR, "replace", path));
     }
   }
-  if (const auto* text = as<HostFile::Text>(find(*real))) mode = text->mode;
-  put(*real, HostFile::Text{std::string(content), mode});
+  return {};
+}
+
+Result<void> SimFiles::copy(const std::string& from, const std::string& to, const std::string& sha256) {
+  const auto found = digest(from);
+  if (!found) return std::unexpected(found.error());
+  if (*found != sha256) return std::unexpected(other_digest(from, sha256, *found));
+  const auto real = resolve(to);
+  if (!real) return std::unexpected(real.error());
+  if (auto replaceable = check_replaceable(*real, to); !replaceable) return replaceable;
+  auto copied = *find(*resolve(from, false));
+  if (auto* large = std::get_if<HostFile::Large>(&copied)) large->mode = 0600;
+  if (auto* text = std::get_if<HostFile::Text>(&copied)) text->mode = 0600;
+  put(*real, std::move(copied));
   return {};
 }
 

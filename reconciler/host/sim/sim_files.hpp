@@ -23,10 +23,12 @@ class SimFiles final : public FileReader, public FileWriter {
   [[nodiscard]] Result<std::vector<std::string>> list(const std::string& path) const override;
   [[nodiscard]] Result<std::string> link_target(const std::string& path) const override;
   [[nodiscard]] Result<FileStatus> status(const std::string& path) const override;
+  [[nodiscard]] Result<std::string> digest(const std::string& path) const override;
 
   Result<void> write_attribute(const std::string& path, std::string_view text) override;
   Result<void> replace(const std::string& path, std::string_view content, unsigned mode = 0644) override;
   Result<void> append(const std::string& path, std::string_view text) override;
+  Result<void> copy(const std::string& from, const std::string& to, const std::string& sha256) override;
   Result<void> remove(const std::string& path) override;
 
   /// The absolute path without symbolic links; its last part need not exist. With `follow_last` false a link
@@ -49,6 +51,7 @@ class SimFiles final : public FileReader, public FileWriter {
   [[nodiscard]] bool has_children(const std::string& path) const;
   [[nodiscard]] bool is_directory(const std::string& path) const;
   void keep_parent(const std::string& path);
+  [[nodiscard]] Result<void> check_replaceable(const std::string& real, const std::string& path) const;
 
   Entries& entries_;
 };

@@ -110,6 +110,9 @@ struct SimHost::World {
     Result<FileStatus> status(const std::string& path) const override {
       return world.call<FileStatus>("files.status", path, false, [&] { return world.disk.status(path); });
     }
+    Result<std::string> digest(const std::string& path) const override {
+      return world.call<std::string>("files.digest", path, false, [&] { return world.disk.digest(path); });
+    }
     Result<void> write_attribute(const std::string& path, std::string_view text) override {
       return world.call<void>("files.write_attribute", path, true,
                               [&] { return world.sysfs.write_attribute(path, text); });
@@ -121,6 +124,9 @@ struct SimHost::World {
     }
     Result<void> append(const std::string& path, std::string_view text) override {
       return world.call<void>("files.append", path, true, [&] { return world.disk.append(path, text); });
+    }
+    Result<void> copy(const std::string& from, const std::string& to, const std::string& sha256) override {
+      return world.call<void>("files.copy", to, true, [&] { return world.disk.copy(from, to, sha256); });
     }
     Result<void> remove(const std::string& path) override {
       return world.call<void>("files.remove", path, true, [&] {

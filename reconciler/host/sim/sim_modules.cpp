@@ -25,6 +25,11 @@ bool refused_by_kernel(const std::string& command_line, const std::string& modul
   return false;
 }
 
+/// Host files list no signers of the kernel's own modules, which always have one.
+bool is_unsigned_driver(const std::string& name, const HostFile::Module& module) {
+  return name.starts_with("nvidia") && module.file.signer.empty();
+}
+
 /// One line of /proc/modules: name, size, use count, users, state, address.
 std::string proc_line(const std::string& name, std::string_view size, const LoadedModule& module) {
   std::string users;
@@ -83,6 +88,13 @@ Result<void> SimModules::load_with_dependencies(const std::string& name, const S
   }
   if (refused_by_kernel(command_line(), name)) {
     return fail(ErrorKind::denied, fmt::format("cannot load module {}: module_blacklist names it", name));
+  }
+  if (module.broken) {
+    return fail(ErrorKind::io, fmt::format("cannot load module {}: Exec format error", name),
+                "see the kernel log");
+  }
+  if (is_unsigned_driver(name, module) && secure_boot()) {
+    return fail(ErrorKind::denied, fmt::format("cannot load module {}: Key was rejected by service", name));
   }
   load_all(config.loaded_before, name, config, underway);
   for (const auto& needed : module.depends) {
@@ -183,6 +195,14 @@ void SimModules::boot(const std::string& initramfs) {
     if (auto& loaded = host_.modules[name].loaded) loaded->use_count += uses;
   }
   publish_use_counts();
+}
+
+/// The byte behind the four of the variable's attributes. Source: UEFI specification, "Globally Defined
+/// Variables".
+bool SimModules::secure_boot() const {
+  const auto variable =
+      files_.text("/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c");
+  return variable && variable->size() == 5 && variable->back() == '\1';
 }
 
 std::vector<std::string> SimModules::named_by_modules_load() const {

@@ -34,6 +34,7 @@ class SimModules final : public ModuleReader, public ModuleWriter {
                 const SimModprobe& config, std::set<std::string>& underway);
   Result<void> load_with_dependencies(const std::string& name, const SimModprobe& config,
                                       std::set<std::string>& underway);
+  [[nodiscard]] bool secure_boot() const;
   [[nodiscard]] std::vector<std::string> named_by_modules_load() const;
   void publish(const std::string& name, const HostFile::Module& module, const SimModprobe& config);
   void publish_parameters(const std::string& name, const HostFile::Module& module, const SimModprobe& config);

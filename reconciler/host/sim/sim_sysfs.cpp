@@ -15,6 +15,10 @@ Result<void> SimSysfs::append(const std::string& path, std::string_view text) {
   return files_.append(path, text);
 }
 
+Result<void> SimSysfs::copy(const std::string& from, const std::string& to, const std::string& sha256) {
+  return files_.copy(from, to, sha256);
+}
+
 Result<void> SimSysfs::replace(const std::string& path, std::string_view content, unsigned mode) {
   return files_.replace(path, content, mode);
 }

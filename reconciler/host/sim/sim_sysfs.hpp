@@ -21,6 +21,7 @@ class SimSysfs final : public FileWriter {
   Result<void> write_attribute(const std::string& path, std::string_view text) override;
   Result<void> replace(const std::string& path, std::string_view content, unsigned mode = 0644) override;
   Result<void> append(const std::string& path, std::string_view text) override;
+  Result<void> copy(const std::string& from, const std::string& to, const std::string& sha256) override;
   Result<void> remove(const std::string& path) override;
 
  private:

@@ -8,6 +8,7 @@
 
 #include "document/encoding.hpp"
 #include "document/yaml.hpp"
+#include "host/sim/decode_installers.hpp"
 #include "host/sim/hex_dump.hpp"
 #include "host/sim/host_file.hpp"
 #include "host/sim/sim_units.hpp"
@@ -79,6 +80,13 @@ Node entry_node(const HostFile::Text& text) {
     add(node, "text", raw(text.content));
   }
   if (text.mode != 0644) add(node, "mode", raw(fmt::format("{:04o}", text.mode)));
+  return node;
+}
+
+Node entry_node(const HostFile::Large& large) {
+  Node node = mapping();
+  add(node, "sha256", text_node(large.sha256));
+  if (large.mode != 0644) add(node, "mode", raw(fmt::format("{:04o}", large.mode)));
   return node;
 }
 
@@ -278,6 +286,7 @@ Node module_node(const HostFile::Module& module) {
   Node node = mapping();
   if (module.file.builtin) add(node, "builtin", boolean(true));
   if (!module.file.version.empty()) add(node, "version", raw(module.file.version));
+  if (!module.file.signer.empty()) add(node, "signer", raw(module.file.signer));
   auto parameters = module.file.parameters;
   std::erase_if(parameters, [&](const auto& name) { return module.defaults.contains(name); });
   add_list(node, "parameters", parameters);
@@ -288,6 +297,7 @@ Node module_node(const HostFile::Module& module) {
   if (module.at_boot) add(node, "atBoot", boolean(true));
   if (module.loaded) add(node, "loaded", loaded_node(*module.loaded));
   if (module.unknown) add(node, "unknown", error_node(*module.unknown));
+  if (module.broken) add(node, "broken", boolean(true));
   return node;
 }
 
@@ -363,6 +373,19 @@ Node domains_node(const HostFile& host) {
   return node;
 }
 
+Node installer_node(const HostFile::Installer& installer) {
+  Node node = mapping();
+  if (!installer.sha256.empty()) add(node, "sha256", text_node(installer.sha256));
+  if (!installer.package.empty()) add(node, "package", text_node(installer.package));
+  add(node, "flavor", text_node(installer.flavor));
+  add(node, "version", raw(installer.version));
+  if (!installer.signer.empty()) add(node, "signer", raw(installer.signer));
+  const auto* fault =
+      std::ranges::find(installer_faults, installer.fault, &Word<HostFile::Installer::Fault>::value);
+  if (fault != installer_faults.end()) add(node, "fault", text_node(std::string(fault->text)));
+  return node;
+}
+
 Node metadata_node(const HostFile& host) {
   Node node = mapping();
   add(node, "name", text_node(host.name));
@@ -386,6 +409,8 @@ std::string write_host_file(const HostFile& host) {
   add_section("units", units_node(host));
   add_section("processes", processes_node(host));
   add_section("domains", domains_node(host));
+  if (!host.installers.empty())
+    add(node, "installers", sequence<HostFile::Installer>(host.installers, installer_node));
   return emit_yaml(node);
 }
 
