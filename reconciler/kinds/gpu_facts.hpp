@@ -25,6 +25,14 @@ inline constexpr const char* nvidia_driver = "nvidia";
   return "vm/" + std::string(name);
 }
 
+/// driver: the vGPU manager is installed, so that there are sriov-manage and vGPUs.
+[[nodiscard]] inline Fact manager_installed() {
+  return {"driver", "of flavor vgpu-manager"};
+}
+/// functions: the tool that makes virtual functions, which comes with the vGPU manager.
+[[nodiscard]] inline Fact sriov_manage_there() {
+  return {"sriov-manage", "there"};
+}
 /// gpus: nobody holds the GPU, its functions or its vGPUs. Offered: each holder's absence.
 [[nodiscard]] inline Fact idle(const PciAddress& gpu) {
   return {subject(gpu), "idle"};
@@ -60,11 +68,16 @@ inline constexpr const char* nvidia_driver = "nvidia";
 [[nodiscard]] inline Fact mig_mode(const PciAddress& gpu, bool on) {
   return {subject(gpu), on ? "MIG mode on" : "MIG mode off"};
 }
-/// mig: no GPU instance is on the GPU.
+/// mig: no GPU instance is on the GPU. Offered: they are made again.
 [[nodiscard]] inline Fact without_instances(const PciAddress& gpu) {
   return {subject(gpu), "without GPU instances"};
 }
-/// vgpu: no vGPU is on the GPU.
+/// mig: nothing of MIG is on the GPU that goes with its driver: no instance, nor a mode that it forgets.
+/// Offered: they are made again.
+[[nodiscard]] inline Fact without_volatile_mig(const PciAddress& gpu) {
+  return {subject(gpu), "without MIG state that goes with its driver"};
+}
+/// vgpu: no vGPU is on the GPU. Offered, of mediated devices: they are made again.
 [[nodiscard]] inline Fact without_vgpus(const PciAddress& gpu) {
   return {subject(gpu), "without vgpus"};
 }

@@ -42,6 +42,8 @@ class MigLayouts final : public KindOver<MigState> {
   [[nodiscard]] MigState look(const HostView& host) const override;
   [[nodiscard]] Proposal plan_from(const MigState& state, const PlanInput& input) const override;
   [[nodiscard]] std::optional<Truth> holds_in(const Fact& fact, const MigState& state) const override;
+  [[nodiscard]] std::vector<Offer> offer_from(const Fact& fact, const MigState& state,
+                                              const PlanInput& input) const override;
 
  private:
   std::vector<ForGpus<MigWish>> wishes_;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "catalog/mig.hpp"
 #include "kinds/gpu_facts.hpp"
 #include "kinds/gpu_ownership.hpp"
 #include "kinds/mig/kind.hpp"
@@ -34,7 +35,7 @@ std::optional<PciAddress> gpu_in(const Fact& fact) {
   const auto address = PciAddress::parse(std::string_view(fact.subject).substr(prefix.size()));
   if (!address) return std::nullopt;
   const auto own = {gpu_facts::mig_mode(*address, true), gpu_facts::mig_mode(*address, false),
-                    gpu_facts::without_instances(*address)};
+                    gpu_facts::without_instances(*address), gpu_facts::without_volatile_mig(*address)};
   return std::ranges::find(own, fact) == own.end() ? std::nullopt : address;
 }
 
@@ -96,9 +97,12 @@ std::optional<Truth> MigLayouts::holds_in(const Fact& fact, const MigState& stat
   const auto mig = state.mig_of(*gpu);
   if (mig && mig->is_unknown()) return Truth::unknown(mig->reason());
   const bool on = mig && *mig && (*mig)->mode.current;
-  if (fact != gpu_facts::without_instances(*address))
+  if (fact == gpu_facts::mig_mode(*address, true) || fact == gpu_facts::mig_mode(*address, false))
     return Truth::of(fact == gpu_facts::mig_mode(*address, on));
   if (!on) return Truth::of(true);
+  const auto* known = catalog::mig_gpu_of(gpu->device_id);
+  if (fact == gpu_facts::without_volatile_mig(*address) && known != nullptr && !known->keeps_mode)
+    return Truth::of(false);
   const auto& instances = (*mig)->instances;
   if (instances.is_unknown()) return Truth::unknown(instances.reason());
   return Truth::of(!instances || instances->empty());

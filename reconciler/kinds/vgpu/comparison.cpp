@@ -151,7 +151,7 @@ class Comparison {
 
   void compare_params(const WantedVgpu& vgpu, const MediatedDevice& there, Finding& finding) {
     const auto found = on_.state.params.find(vgpu.uuid);
-    if (found == on_.state.params.end()) return;
+    if (found == on_.state.params.end() || !on_.state.with_params.contains(vgpu.uuid)) return;
     if (!found->second) {
       make_unknown(finding, found->second.error());
       return;

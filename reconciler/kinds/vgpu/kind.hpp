@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,10 +20,10 @@ namespace gpuhost {
 struct VgpuState {
   bool running = true;  ///< HostView::running; nothing else is looked at without
   std::shared_ptr<const Result<Inventory>> inventory;
-  std::shared_ptr<const Usage> usage;          ///< null: there is no vGPU
-  std::map<PciAddress, SupportedTypes> types;  ///< of the GPUs that the document speaks of
-  /// Of the vGPUs that the document gives parameters, or has given.
-  std::map<Uuid, Result<VgpuParams>> params;
+  std::shared_ptr<const Usage> usage;             ///< null: there is no vGPU
+  std::map<PciAddress, SupportedTypes> types;     ///< of the GPUs that the document speaks of
+  std::map<Uuid, Result<VgpuParams>> params;      ///< of the vGPUs that there are
+  std::set<Uuid> with_params;                     ///< those that the document gives parameters, or has given
   std::shared_ptr<const DefinedDevices> defined;  ///< null: there is no vGPU
   bool by_vendor_framework = false;  ///< vGPUs on virtual functions that are still to come have no mdev
   Result<Uuid> space = Uuid{};       ///< in which identities are made; of no use if there is no GPU
@@ -55,6 +56,8 @@ class Vgpu final : public KindOver<VgpuState> {
   [[nodiscard]] VgpuState look(const HostView& host) const override;
   [[nodiscard]] Proposal plan_from(const VgpuState& state, const PlanInput& input) const override;
   [[nodiscard]] std::optional<Truth> holds_in(const Fact& fact, const VgpuState& state) const override;
+  [[nodiscard]] std::vector<Offer> offer_from(const Fact& fact, const VgpuState& state,
+                                              const PlanInput& input) const override;
   [[nodiscard]] std::string obstacle_in(const Fact& fact, const VgpuState& state) const override;
 
  private:

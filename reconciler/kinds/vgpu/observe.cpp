@@ -53,7 +53,8 @@ class Look {
       listed_.insert(selected.gpu->address);
       if (!state_.space) continue;
       for (const auto& vgpu : wanted_vgpus(entry.spec, selected.name, *state_.space))
-        if (!vgpu.spec->params.empty() || owned_.contains(vgpu_object(vgpu.uuid))) read_params(vgpu.uuid);
+        if (!vgpu.spec->params.empty() || owned_.contains(vgpu_object(vgpu.uuid)))
+          state_.with_params.insert(vgpu.uuid);
     }
   }
 
@@ -63,7 +64,6 @@ class Look {
   }
 
   void read_params(const Uuid& uuid) {
-    if (state_.gpus()->find(uuid) == nullptr || state_.params.contains(uuid)) return;
     const auto text = host_.files.read(vgpu_params_path(uuid));
     state_.params.emplace(uuid, text ? Result<VgpuParams>(parse_vgpu_params(*text))
                                      : Result<VgpuParams>(std::unexpected(text.error())));
@@ -72,6 +72,8 @@ class Look {
   void look_at_guests() {
     const auto has_vgpus = [](const Gpu& gpu) { return !gpu.mediated_devices.empty(); };
     if (std::ranges::none_of(state_.gpus()->gpus, has_vgpus)) return;
+    for (const auto& gpu : state_.gpus()->gpus)
+      for (const auto& vgpu : gpu.mediated_devices) read_params(vgpu.uuid);
     state_.usage = usage_of(host_);
     state_.defined = defined_devices_of(host_);
   }
