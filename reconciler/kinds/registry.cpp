@@ -17,14 +17,21 @@ namespace gpuhost {
 
 namespace {
 
-/// What a GPU's mode asks of the modules, unless the document speaks of them itself.
+/// What a GPU's mode, or a driver that is to be installed, asks of the modules, unless the document speaks of
+/// them itself.
 std::vector<KernelModuleSpec> with_implied_modules(std::vector<KernelModuleSpec> modules,
-                                                   const std::vector<GpuSpecs>& gpus) {
-  const bool passes_through = std::ranges::any_of(
-      gpus, [](const GpuSpecs& gpu) { return gpu.entry.mode && **gpu.entry.mode == GpuMode::passthrough; });
-  const auto is_vfio = [](const KernelModuleSpec& module) { return underscored(module.name) == "vfio_pci"; };
-  if (passes_through && std::ranges::none_of(modules, is_vfio))
-    modules.push_back({.name = "vfio_pci", .state = KernelModuleSpec::State::loaded, .implied = true});
+                                                   const DocumentSpecs& specs) {
+  const bool passes_through = std::ranges::any_of(specs.gpus, [](const GpuSpecs& gpu) {
+    return gpu.entry.mode && **gpu.entry.mode == GpuMode::passthrough;
+  });
+  using State = KernelModuleSpec::State;
+  const auto imply = [&](const char* name, State state) {
+    const auto is_it = [&](const KernelModuleSpec& module) { return underscored(module.name) == name; };
+    if (std::ranges::none_of(modules, is_it))
+      modules.push_back({.name = name, .state = state, .implied = true});
+  };
+  if (passes_through) imply("vfio_pci", State::loaded);
+  if (specs.driver && specs.driver->value.source) imply("nouveau", State::blocked);
   return modules;
 }
 
@@ -161,7 +168,7 @@ Kinds make_kinds(DocumentSpecs specs, Omitted omitted) {
   Kinds kinds;
   kinds.push_back(make_virtualization(specs.virtualization));
   kinds.push_back(make_kernel_parameters(std::move(specs.kernel_parameters)));
-  kinds.push_back(make_kernel_modules(with_implied_modules(std::move(specs.kernel_modules), specs.gpus)));
+  kinds.push_back(make_kernel_modules(with_implied_modules(std::move(specs.kernel_modules), specs)));
   kinds.push_back(make_units(std::move(specs.units)));
   kinds.push_back(make_driver(specs.driver ? std::optional(specs.driver->value) : std::nullopt,
                               passed_through(specs.gpus)));
@@ -189,7 +196,7 @@ std::optional<DecodedDocument> decode_document(Diagnostics& diagnostics, bool sk
   decoded.overridden = std::move(specs->overridden);
   decoded.unsupported = unsupported_parts(*specs, diagnostics);
   // A host that does not allow the module does not allow what implies it.
-  specs->kernel_modules = with_implied_modules(std::move(specs->kernel_modules), specs->gpus);
+  specs->kernel_modules = with_implied_modules(std::move(specs->kernel_modules), *specs);
   decoded.limited = limited_parts(*specs);
   decoded.limit_notes = forbidden(decoded.limited, {});
   decoded.desired.name = std::move(specs->name);

@@ -11,7 +11,6 @@ std::vector<Unsupported> unsupported_parts(const DocumentSpecs& document, const 
   const auto add = [&](std::string key, const auto& part) {
     if (part) parts.push_back({std::move(key), diagnostics.place(part->mark)});
   };
-  if (document.driver && document.driver->value.source) add("driver.source", document.driver);
   add("license", document.license);
   for (const auto& gpu : document.gpus) {
     const auto key = [&](std::string_view name) {

@@ -10,6 +10,7 @@
 namespace gpuhost::testing {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -128,7 +129,7 @@ TEST(Driver, IsNotLoadedWhileNouveauHasTheGpus) {
   host.directories.insert("/sys/module/nouveau");
   const auto seen = planned(manager("19.5"), host);
   ASSERT_EQ(seen.steps.size(), 1U);
-  EXPECT_THAT(seen.steps[0].blocked_by, ElementsAre(HasSubstr("kernel.modules.nouveau: {state: blocked}")));
+  EXPECT_THAT(seen.steps[0].needs, ElementsAre(Fact{"module/nouveau", "unloaded"}));
 }
 
 TEST(Driver, OfAnotherFlavorDiffers) {
@@ -138,6 +139,129 @@ TEST(Driver, OfAnotherFlavorDiffers) {
   EXPECT_EQ(finding(seen, "driver.flavor").observed, "vgpu-manager");
   EXPECT_EQ(finding(seen, "driver.flavor").verdict, Verdict::differs);
   EXPECT_EQ(seen.steps.size(), 1U);
+}
+
+constexpr const char* run_file = "/srv/nvidia/driver.run";
+
+/// From a file whose content is its digest's.
+DriverSpec with_source(DriverSpec spec, const FakeHost& host, const char* path = run_file) {
+  const auto content = host.read(path).value_or("");
+  spec.source = PackageSource{PackageSource::Form::runfile, path, sha256(content)};
+  return spec;
+}
+
+FakeHost host_with_installer() {
+  auto host = host_with("535.161.05");
+  host.files[run_file] = "installer";
+  host.files["/usr/bin/nvidia-uninstall"] = "";
+  host.directories.insert(std::string("/lib/modules/") + kernel + "/build");
+  return host;
+}
+
+std::vector<std::string> obstacles(const Proposal& proposal) {
+  std::vector<std::string> all;
+  for (const auto& step : proposal.steps)
+    all.insert(all.end(), step.blocked_by.begin(), step.blocked_by.end());
+  return all;
+}
+
+TEST(Driver, OfAnotherVersionIsUnloadedInstalledAndLoaded) {
+  const auto host = host_with_installer();
+  const auto seen = planned(with_source(manager("19.5"), host), host);
+  EXPECT_THAT(titles(seen),
+              ElementsAre("copy /srv/nvidia/driver.run to /var/lib/gpuhost/sources",
+                          "unload NVIDIA's driver 535.161.05",
+                          "install NVIDIA's driver 580.159.01 (vgpu-manager) from /srv/nvidia/driver.run",
+                          "load NVIDIA's driver 580.159.01"));
+  EXPECT_THAT(obstacles(seen), IsEmpty());
+  EXPECT_EQ(seen.steps[1].disruption, Disruption::reload_driver);
+}
+
+TEST(Driver, IsInstalledWithoutQuestionsByTheOptionsOfItsBranch) {
+  auto fake = host_with_installer();
+  fake.files["/usr/sbin/dkms"] = "";
+  const auto spec = with_source(manager("19.5"), fake);
+  const auto kind = make_driver(spec, {});
+  const auto steps = plan(*kind, fake, {}, {}).steps;
+  auto host = fake.host();
+  const auto copy = "/var/lib/gpuhost/sources/" + spec.source->sha256 + ".run";
+  ASSERT_TRUE(kind->run(steps.at(0).action, host));
+  EXPECT_EQ(fake.files[copy], "installer");
+  EXPECT_EQ(kind->satisfied(steps[0].action, host.view).value(), true);
+  const auto nothing = kind->run(steps[2].action, host);
+  ASSERT_FALSE(nothing);
+  EXPECT_EQ(nothing.error().kind, ErrorKind::mismatch);
+  EXPECT_THAT(fake.commands, ElementsAre("/bin/sh " + copy +
+                                         " --ui=none --no-questions --tmpdir /var/lib/gpuhost/sources "
+                                         "--skip-module-load --dkms"));
+  fake.on_command = [&](const Command&) {
+    fake.module_files["nvidia"].version = fake.module_files["nvidia_vgpu_vfio"].version = "580.159.01";
+    return CommandResult{};
+  };
+  EXPECT_TRUE(kind->run(steps[2].action, host));
+}
+
+TEST(Driver, IsRefusedBeforeAnythingIsRemoved) {
+  struct Case {
+    const char* told;
+    std::function<void(FakeHost&)> spoil;
+  };
+  const std::vector<Case> cases{
+      {"has the SHA-256", [](FakeHost& host) { host.files[run_file] = "cut off"; }},
+      {"cannot be used", [](FakeHost& host) { host.files.erase(run_file); }},
+      {"has no headers",
+       [](FakeHost& host) { host.directories.erase(std::string("/lib/modules/") + kernel + "/build"); }},
+      {"without DKMS",
+       [](FakeHost& host) {
+         host.files[std::string("/lib/modules/") + other_kernel + "/modules.dep"] = "nvidia.ko:\n";
+       }},
+      {"Secure Boot is on",
+       [](FakeHost& host) {
+         host.files["/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"] =
+             std::string("\6\0\0\0\1", 5);
+       }},
+      {"module evil uses NVIDIA's driver",
+       [](FakeHost& host) { host.loaded_modules["nvidia"].users = {"evil"}; }},
+  };
+  for (const auto& [told, spoil] : cases) {
+    auto host = host_with_installer();
+    const auto spec = with_source(manager("19.5"), host);
+    spoil(host);
+    EXPECT_THAT(obstacles(planned(spec, host)), ElementsAre(HasSubstr(told)));
+  }
+}
+
+TEST(Driver, OfPackagesIsInstalledByWhatTheHostHas) {
+  auto fake = host_with_installer();
+  auto spec = manager("19.5");
+  const auto command_of = [&](PackageSource::Form form, const char* what) {
+    spec.source = PackageSource{form, what, sha256("installer")};
+    const auto kind = make_driver(spec, {});
+    auto host = fake.host();
+    for (const auto& step : plan(*kind, fake, {}, {}).steps)
+      if (step.action.verb == "install") (void)kind->run(step.action, host);
+    return fake.commands.empty() ? std::string{} : fake.commands.back();
+  };
+  spec.source = PackageSource{PackageSource::Form::package, "nvidia-vgpu-ubuntu-580", ""};
+  EXPECT_THAT(obstacles(planned(spec, fake)), ElementsAre(HasSubstr("no tool that installs the source")));
+  fake.files["/usr/bin/apt-get"] = "";
+  EXPECT_THAT(command_of(PackageSource::Form::package, "nvidia-vgpu-ubuntu-580"),
+              HasSubstr("--allow-downgrades -o Dpkg::Options::=--force-confold install "
+                        "nvidia-vgpu-ubuntu-580=580.159.01*"));
+  EXPECT_THAT(command_of(PackageSource::Form::deb, run_file),
+              HasSubstr("install /var/lib/gpuhost/sources/" + sha256("installer") + ".deb"));
+  fake.files.erase("/usr/bin/apt-get");
+  fake.files["/usr/bin/dnf"] = "";
+  EXPECT_EQ(command_of(PackageSource::Form::package, "nvidia-driver"),
+            "/usr/bin/dnf -q -y install nvidia-driver-580.159.01");
+}
+
+TEST(Driver, ThatCameOtherwiseGoesFirst) {
+  auto host = host_with_installer();
+  host.files["/usr/bin/apt-get"] = "";
+  auto spec = manager("19.5");
+  spec.source = PackageSource{PackageSource::Form::package, "nvidia-vgpu-ubuntu-580", ""};
+  EXPECT_THAT(titles(planned(spec, host)), Contains("remove NVIDIA's driver 535.161.05 (vgpu-manager)"));
 }
 
 FakeHost bare_metal_host() {
@@ -162,8 +286,9 @@ TEST(Driver, NoneIsWhereNothingIsInstalled) {
   FakeHost host;
   EXPECT_EQ(finding(planned(none, host), "driver.flavor").verdict, Verdict::in_sync);
   const auto seen = planned(none, host_with("580.159.01"));
-  ASSERT_EQ(titles(seen), std::vector<std::string>{"remove NVIDIA's driver"});
-  EXPECT_THAT(seen.steps[0].blocked_by, ElementsAre(HasSubstr("uninstall it")));
+  EXPECT_THAT(titles(seen), ElementsAre("unload NVIDIA's driver 580.159.01",
+                                        "remove NVIDIA's driver 580.159.01 (vgpu-manager)"));
+  EXPECT_THAT(seen.steps.back().blocked_by, ElementsAre(HasSubstr("uninstall it")));
 }
 
 TEST(Driver, IsMissedByEachInstalledKernel) {

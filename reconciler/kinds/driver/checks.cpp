@@ -62,21 +62,13 @@ void check_boards(const DriverSpec& spec, const std::vector<const catalog::Relea
   }
 }
 
-/// The manager and the drivers for guests and bare metal bring the same libraries and the same module.
-/// Source: NVIDIA vGPU software user guide, "Installing the NVIDIA vGPU Software Graphics Driver".
+/// The two bring the same libraries and the same module.
 void check_packages(const DriverState& state, std::vector<Note>& notes) {
   if (!state.packages) return;
-  const auto is_manager = [](const std::string& name) {
-    return name.starts_with("nvidia-vgpu-") && !name.contains("license");
-  };
-  const auto is_other = [](const std::string& name) {
-    return name.starts_with("nvidia-linux-grid") || name.starts_with("nvidia-driver") ||
-           name.starts_with("nvidia-dkms-") || name == "nvidia-kernel-dkms";
-  };
   std::string manager, other;
   for (const auto& [name, version] : *state.packages) {
-    if (is_manager(name)) manager = name;
-    if (is_other(name)) other = name;
+    if (is_manager_package(name)) manager = name;
+    if (is_driver_package(name)) other = name;
   }
   if (manager.empty() || other.empty()) return;
   notes.push_back(
@@ -98,12 +90,91 @@ std::vector<Note> notes_of_driver(const DriverSpec& spec, const DriverState& sta
   return notes;
 }
 
+namespace {
+
+using Form = PackageSource::Form;
+
+void check_source(const PackageSource& source, const DriverState& state,
+                  std::vector<std::string>& obstacles) {
+  if (source.form == Form::package || !state.source_digest) return;
+  const auto& digest = *state.source_digest;
+  if (!digest)
+    obstacles.push_back(fmt::format("the source cannot be used: {}", digest.error().sentence()));
+  else if (*digest != source.sha256)
+    obstacles.push_back(other_digest(source.what, source.sha256, *digest).sentence());
+}
+
+/// Only a module with a signature that the kernel trusts would load. What a repository brings may have one.
+void check_signature(const PackageSource& source, const DriverState& state,
+                     std::vector<std::string>& obstacles) {
+  if (!state.signed_only) {
+    obstacles.push_back(fmt::format("whether the kernel loads unsigned modules cannot be told: {}",
+                                    state.signed_only.error().message));
+    return;
+  }
+  if (!*state.signed_only || source.form == Form::package || (state.has_dkms && state.has_key)) return;
+  obstacles.emplace_back(
+      "Secure Boot is on, and the module that would be built has no signature, so that the kernel refuses "
+      "it: let "
+      "DKMS sign it with a key that is enrolled (mokutil --import), or turn Secure Boot off in the firmware");
+}
+
+/// A kernel that has no module boots without GPUs. What a repository has may be built for all of them; an rpm
+/// of NVIDIA's is built for one.
+void check_kernels(const PackageSource& source, const DriverState& state,
+                   std::vector<std::string>& obstacles) {
+  const bool builds = source.form == Form::runfile || source.form == Form::deb || state.has_dkms;
+  for (const auto& [kernel, has] : state.headers) {
+    if (kernel != state.kernel && !state.has_dkms && source.form != Form::package)
+      obstacles.push_back(
+          fmt::format("kernel {} is installed too, and without DKMS the module is built for {} "
+                      "only: install dkms, or remove that kernel",
+                      kernel, state.kernel));
+    else if (!builds)
+      continue;
+    else if (!has)
+      obstacles.push_back(
+          fmt::format("whether kernel {} has headers cannot be told: {}", kernel, has.error().message));
+    else if (!*has)
+      obstacles.push_back(
+          fmt::format("kernel {} has no headers to build the module with: install them, or remove "
+                      "that kernel",
+                      kernel));
+  }
+  if (!state.other_kernels)
+    obstacles.push_back("which kernels are installed cannot be told: " + state.other_kernels.error().message);
+}
+
+void check_tool(const PackageSource& source, const DriverState& state, std::vector<std::string>& obstacles) {
+  if (!state.tool && source.form != Form::runfile) {
+    obstacles.push_back("what installs packages here cannot be told: " + state.tool.error().message);
+    return;
+  }
+  if (!can_install(state.tool.value_or(PackageTool::none), source.form))
+    obstacles.emplace_back(
+        "this host has no tool that installs the source: it needs apt-get for a deb, dnf or "
+        "zypper for an rpm");
+}
+
+}  // namespace
+
+std::vector<std::string> obstacles_to_install(const PackageSource& source, const DriverState& state) {
+  std::vector<std::string> obstacles;
+  check_source(source, state, obstacles);
+  check_tool(source, state, obstacles);
+  check_signature(source, state, obstacles);
+  check_kernels(source, state, obstacles);
+  return obstacles;
+}
+
 std::vector<std::string> obstacles_to_load(const DriverState& state) {
   std::vector<std::string> obstacles;
   if (!state.nouveau_loaded)
     obstacles.push_back("cannot tell whether nouveau has the GPUs: " + state.nouveau_loaded.error().message);
-  else if (*state.nouveau_loaded)
-    obstacles.emplace_back("the module nouveau has the GPUs: add kernel.modules.nouveau: {state: blocked}");
+  if (state.signed_only && *state.signed_only && state.signer.empty())
+    obstacles.emplace_back(
+        "Secure Boot is on, and the module that is installed has no signature: sign it with a "
+        "key that is enrolled (mokutil --import), or turn Secure Boot off in the firmware");
   return obstacles;
 }
 

@@ -13,6 +13,11 @@ namespace gpuhost {
 [[nodiscard]] std::vector<Note> notes_of_driver(const DriverSpec& spec, const DriverState& state,
                                                 const std::vector<const Gpu*>& gpus);
 
+/// Why the source cannot be installed, or would not be a driver that works, each with what to do. Found
+/// before anything is removed.
+[[nodiscard]] std::vector<std::string> obstacles_to_install(const PackageSource& source,
+                                                            const DriverState& state);
+
 /// Why the kernel would not take the module that is installed for it, each with what to do.
 [[nodiscard]] std::vector<std::string> obstacles_to_load(const DriverState& state);
 

@@ -37,6 +37,15 @@ NvidiaPackages parse_dpkg_status(std::string_view text) {
   return packages;
 }
 
+bool is_manager_package(const std::string& name) {
+  return name.starts_with("nvidia-vgpu-") && !name.contains("license");
+}
+
+bool is_driver_package(const std::string& name) {
+  return name.starts_with("nvidia-linux-grid") || name.starts_with("nvidia-driver") ||
+         name.starts_with("nvidia-dkms-") || name == "nvidia-kernel-dkms";
+}
+
 Result<NvidiaPackages> read_nvidia_packages(const FileReader& files) {
   const auto status = files.read(dpkg_status);
   if (status) return parse_dpkg_status(*status);

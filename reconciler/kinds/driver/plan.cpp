@@ -6,7 +6,7 @@
 
 #include "base/text.hpp"
 #include "kinds/driver/checks.hpp"
-#include "kinds/driver/kind.hpp"
+#include "kinds/driver/steps.hpp"
 #include "kinds/gpu_facts.hpp"
 #include "kinds/gpu_ownership.hpp"
 #include "kinds/gpu_selection.hpp"
@@ -105,19 +105,21 @@ std::string sentence_of(const Finding& finding) {
   return fmt::format("{} is {}", finding.address, value);
 }
 
-/// Shown, and blocked: gpuhost does not install what the document names no source of.
-Step install_step(const DriverSpec& spec, const std::string& wanted, const std::vector<Finding>& different) {
-  const bool removes = **spec.flavor == Flavor::none;
-  const auto what = wanted.empty() ? fmt::format("driver of flavor {}", to_string(**spec.flavor))
-                                   : fmt::format("driver {} ({})", wanted, to_string(**spec.flavor));
+bool is_of_another_kernel(const Finding& finding) {
+  return finding.address.starts_with("driver.kernels[");
+}
+
+/// Shown, and blocked: gpuhost does not install what the document names no source of, nor what the running
+/// kernel has already.
+Step blocked_step(const DriverPackage& driver, const std::vector<Finding>& different) {
+  const auto what = driver.version.empty() ? fmt::format("driver of flavor {}", driver.flavor)
+                                           : fmt::format("driver {} ({})", driver.version, driver.flavor);
   Step step;
-  step.action = {std::string(Driver::kind_name),
-                 removes ? "remove" : "install",
-                 "driver",
-                 {{"flavor", to_string(**spec.flavor)}, {"version", wanted}}};
-  step.actions = {removes ? "delete" : "update"};
-  step.title = removes ? "remove NVIDIA's driver" : "install " + what;
-  step.progress = removes ? "removing NVIDIA's driver" : "installing " + what;
+  step.action = {
+      std::string(Driver::kind_name), driver_verb::install, "driver", {{"driver", driver.to_json()}}};
+  step.actions = {"update"};
+  step.title = "install " + what;
+  step.progress = "installing " + what;
   step.reversible = Reversible::none;
   step.before = step.after = Json::object();
   std::vector<std::string> differences;
@@ -127,39 +129,104 @@ Step install_step(const DriverSpec& spec, const std::string& wanted, const std::
     differences.push_back(sentence_of(finding));
   }
   step.blocked_by.push_back(
-      removes
-          ? join(differences, ", ") + ": uninstall it by the means that installed it, and apply again"
+      driver.source
+          ? fmt::format("{}: run 'dkms autoinstall -k' for each of these kernels, or remove them",
+                        join(differences, ", "))
           : fmt::format("{}, and the document names no source: install {} for each kernel and apply again",
                         join(differences, ", "), what));
   return step;
 }
 
-Step load_step(Flavor flavor, const std::string& wanted, const DriverState& state) {
-  Step step;
-  step.action = {std::string(Driver::kind_name),
-                 "load",
-                 "driver",
-                 {{"manager", flavor == Flavor::vgpu_manager}, {"version", wanted}}};
-  step.actions = {"load"};
-  step.title = fmt::format("load NVIDIA's driver {}", wanted);
-  step.progress = fmt::format("loading NVIDIA's driver {}", wanted);
-  step.after = wanted;
-  step.provides = {module_loaded(nvidia_module)};
-  if (flavor == Flavor::vgpu_manager) step.provides.push_back(module_loaded(manager_module));
-  step.blocked_by = obstacles_to_load(state);
-  return step;
+/// What gpuhost installed itself, it knows the source of.
+std::optional<DriverPackage> installed_now(const DriverState& state, const PlanInput& input) {
+  if (!state.installed) return std::nullopt;
+  DriverPackage now{std::string(to_string(state.flavor ? *state.flavor : Flavor::none)), *state.installed};
+  const auto* record = input.owned.find(input.document, driver_object);
+  auto recorded = record == nullptr ? std::nullopt : DriverPackage::from(record->applied);
+  if (recorded && recorded->version == now.version && recorded->flavor == now.flavor)
+    now.source = recorded->source;
+  return now;
+}
+
+std::vector<const Gpu*> held_gpus(const DriverState& state) {
+  std::vector<const Gpu*> held;
+  if (const auto* inventory = gpus_or_none(*state.inventory))
+    for (const auto& gpu : inventory->gpus)
+      if (gpu.driver == gpu_facts::nvidia_driver) held.push_back(&gpu);
+  return held;
+}
+
+/// Installers go over what the same means has brought; what came otherwise, or is of another flavour, would
+/// stay beside it.
+bool removes_first(const DriverChange& change) {
+  if (!change.now || !change.then || !change.then->source) return false;
+  const bool by_file = change.then->source->form == PackageSource::Form::runfile;
+  switch (change.state.means.by) {
+    case Means::By::runfile:
+      return !by_file;
+    case Means::By::packages:
+      return by_file || change.now->flavor != change.then->flavor;
+    case Means::By::nothing:
+    case Means::By::unknown:
+      return false;
+  }
+  return false;
+}
+
+std::string unknown_means(const DriverState& state) {
+  return fmt::format(
+      "how NVIDIA's driver came to this host cannot be told{}: uninstall it by the means that "
+      "installed it, and apply again",
+      state.packages ? "" : ", since " + state.packages.error().message);
+}
+
+/// Other modules on top of the driver are nobody's to unload.
+void check_users(const DriverState& state, std::vector<std::string>& obstacles) {
+  if (!state.users_of_driver) {
+    obstacles.push_back("who uses the driver's modules cannot be told: " +
+                        state.users_of_driver.error().message);
+    return;
+  }
+  for (const auto& user : *state.users_of_driver)
+    obstacles.push_back(fmt::format("module {} uses NVIDIA's driver: unload it first", user));
+}
+
+void add_change(DriverChange change, Proposal& proposal) {
+  const auto& state = change.state;
+  change.removes_first = removes_first(change);
+  const auto add = [&](Step step) -> Step& { return proposal.steps.emplace_back(std::move(step)); };
+  const bool from_file =
+      change.then && change.then->source && change.then->source->form != PackageSource::Form::package;
+  if (from_file) add(copy_step(*change.then->source));
+  if (state.loaded) check_users(state, add(unload_step(change)).blocked_by);
+  if (change.now && (!change.then || change.removes_first)) {
+    auto& step = add(remove_step(change));
+    if (state.means.by == Means::By::unknown) step.blocked_by.push_back(unknown_means(state));
+  }
+  if (!change.then) return;
+  add(install_step(change)).blocked_by = obstacles_to_install(*change.then->source, state);
+  add(load_step(change));
 }
 
 /// What mends the differences: nothing if all is as wanted, or a boot brings it.
-std::optional<Step> step_for(const DriverSpec& spec, const std::string& wanted, const DriverState& state,
-                             const std::vector<Finding>& findings) {
+void plan_change(DriverChange change, Proposal& proposal) {
   std::vector<Finding> different;
-  std::ranges::copy_if(findings, std::back_inserter(different),
+  std::ranges::copy_if(proposal.findings, std::back_inserter(different),
                        [](const Finding& finding) { return finding.verdict == Verdict::differs; });
-  if (different.empty()) return std::nullopt;
-  if (different.size() == 1 && different.front().address == loaded_address)
-    return load_step(**spec.flavor, wanted, state);
-  return install_step(spec, wanted, different);
+  if (different.empty()) return;
+  const bool loads_only = different.size() == 1 && different.front().address == loaded_address;
+  if (loads_only && !change.state.loaded) {
+    change.then->source.reset();
+    proposal.steps.push_back(load_step(change));
+    proposal.steps.back().blocked_by = obstacles_to_load(change.state);
+    return;
+  }
+  const auto is_unknown = [](const Finding& finding) { return finding.verdict == Verdict::unknown; };
+  if (std::ranges::any_of(proposal.findings, is_unknown)) return;
+  if (change.then && (!change.then->source || std::ranges::all_of(different, is_of_another_kernel)))
+    proposal.steps.push_back(blocked_step(*change.then, different));
+  else
+    add_change(std::move(change), proposal);
 }
 
 }  // namespace
@@ -169,6 +236,13 @@ std::string wanted_version(const DriverSpec& spec) {
   const auto* release = spec.release ? catalog::find_release(**spec.release) : nullptr;
   return release != nullptr && spec.flavor ? std::string(host_version(*release, **spec.flavor))
                                            : std::string{};
+}
+
+/// Whether the running kernel's driver is not what the document installs.
+bool Driver::is_to_be_installed(const DriverState& state) const {
+  if (!spec_ || !spec_->source || !spec_->flavor || state.installed.is_unknown()) return false;
+  const auto wanted = wanted_version(*spec_);
+  return !state.installed || *state.installed != wanted || !state.flavor || *state.flavor != **spec_->flavor;
 }
 
 /// All that no guest is to have whole, and that is not on vfio-pci for a guest of somebody else.
@@ -183,9 +257,13 @@ std::vector<const Gpu*> Driver::gpus_for_driver(const Inventory& inventory) cons
   return gpus;
 }
 
-Proposal Driver::plan_from(const DriverState& state, const PlanInput&) const {
+Proposal Driver::plan_from(const DriverState& state, const PlanInput& input) const {
   Proposal proposal;
-  if (!spec_ || !spec_->flavor) return proposal;
+  if (!spec_ || !spec_->flavor) {
+    if (const auto* record = input.owned.find(input.document, driver_object))
+      proposal.steps.push_back(forget_step(kind_name, driver_object, record->applied));
+    return proposal;
+  }
   if (!state.running) {
     proposal.notes.push_back({Note::Severity::error, "driver",
                               "no kernel runs under --root: its driver cannot be looked at",
@@ -207,7 +285,10 @@ Proposal Driver::plan_from(const DriverState& state, const PlanInput&) const {
     else
       proposal.notes = notes_of_driver(*spec_, state, gpus_for_driver(*inventory));
   }
-  if (auto step = step_for(*spec_, wanted, state, findings)) proposal.steps.push_back(*std::move(step));
+  DriverChange change{.state = state, .now = installed_now(state, input), .held = held_gpus(state)};
+  if (flavor != Flavor::none)
+    change.then = DriverPackage{std::string(to_string(flavor)), wanted, spec_->source};
+  plan_change(std::move(change), proposal);
   return proposal;
 }
 

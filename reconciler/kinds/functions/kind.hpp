@@ -62,6 +62,7 @@ class Functions final : public KindOver<FunctionsState> {
   [[nodiscard]] std::optional<Truth> holds_in(const Fact& fact, const FunctionsState& state) const override;
   [[nodiscard]] std::vector<Offer> offer_from(const Fact& fact, const FunctionsState& state,
                                               const PlanInput& input) const override;
+  [[nodiscard]] std::string obstacle_in(const Fact& fact, const FunctionsState& state) const override;
 
  private:
   std::vector<ForGpus<FunctionsWish>> wishes_;

@@ -125,6 +125,8 @@ Json FunctionsState::describe() const {
 }
 
 std::optional<Truth> Functions::holds_in(const Fact& fact, const FunctionsState& state) const {
+  if (fact == gpu_facts::sriov_manage_there())
+    return state.tool_there ? Truth::of(*state.tool_there) : Truth::unknown(state.tool_there.error().message);
   const auto address = gpu_in(fact);
   if (!address) return std::nullopt;
   if (!state.running) return Truth::unknown("no kernel runs under --root");

@@ -74,7 +74,6 @@ std::vector<std::string> obstacles(const Gpu& gpu, bool enable, const FunctionsS
                     "board has it",
                     address)};
   std::vector<std::string> reasons;
-  if (auto why = tool_obstacle(state); !why.empty()) reasons.push_back(std::move(why));
   if (enable && state.without_bars.contains(gpu.address))
     reasons.push_back(
         fmt::format("the firmware gave the BARs of the virtual functions of GPU {} no address space: turn on "
@@ -131,6 +130,7 @@ void compare(const SelectedGpu& selected, const FunctionsWish& wish, const Funct
   set_titles(step, enable, selected.label);
   step.explanation = finding.reason;
   step.blocked_by = obstacles(gpu, enable, state);
+  step.needs.push_back(gpu_facts::sriov_manage_there());
   if (!said || wish.implied) step.reason = ActionReason::prerequisite;
   step.claims =
       Claim{finding.object, {{"gpu", identity_of(gpu)}, {"functions", state.word_of(gpu)}}, word(enable)};
@@ -155,6 +155,7 @@ std::string former_word(const Ownership::Object& owned, const Gpu& gpu) {
 std::string obstacle_to_give_back(const Gpu& gpu, bool enable, const FunctionsState& state,
                                   const PlanInput& input) {
   if (const auto reasons = obstacles(gpu, enable, state); !reasons.empty()) return reasons.front();
+  if (auto why = tool_obstacle(state); !why.empty()) return why;
   if (state.with_instances.contains(gpu.address)) return "MIG instances lie on the GPU, and would be lost";
   for (const auto& vgpu : gpu.mediated_devices)
     if (!input.owned.find(input.document, fmt::format("vgpu[{}]", vgpu.uuid.to_string())))
@@ -212,12 +213,17 @@ std::vector<Offer> Functions::offer_from(const Fact& fact, const FunctionsState&
     if (std::string_view(state.word_of(gpu)) != word(true)) return {};
     Offer offer{.acquire = switch_step(gpu, false, state), .release = switch_step(gpu, true, state)};
     offer.release->before = word(false);
-    offer.release->needs = {gpu_facts::bound(gpu.address, gpu_facts::nvidia_driver)};
+    offer.release->needs = {gpu_facts::bound(gpu.address, gpu_facts::nvidia_driver),
+                            gpu_facts::manager_installed()};
     set_titles(*offer.acquire, false, gpu.address.to_string());
     set_titles(*offer.release, true, gpu.address.to_string());
     return {std::move(offer)};
   }
   return {};
+}
+
+std::string Functions::obstacle_in(const Fact& fact, const FunctionsState& state) const {
+  return fact == gpu_facts::sriov_manage_there() ? tool_obstacle(state) : std::string{};
 }
 
 Proposal Functions::plan_from(const FunctionsState& state, const PlanInput& input) const {

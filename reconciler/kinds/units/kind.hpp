@@ -37,10 +37,14 @@ class Units final : public KindOver<UnitsState> {
   [[nodiscard]] std::optional<Truth> holds_in(const Fact& fact, const UnitsState& state) const override;
   [[nodiscard]] std::vector<Offer> offer_from(const Fact& fact, const UnitsState& state,
                                               const PlanInput& input) const override;
+  [[nodiscard]] std::string obstacle_in(const Fact& fact, const UnitsState& state) const override;
 
  private:
   std::vector<UnitSpec> spec_;
 };
+
+/// systemd knows the unit.
+[[nodiscard]] Fact there(const std::string& unit);
 
 /// "start", "stop", "enable" or "disable" a unit: what a plan has of it beside claims and reasons.
 [[nodiscard]] Step unit_step(const std::string& verb, const std::string& unit);

@@ -20,6 +20,9 @@ constexpr std::array gpu_host_units{
     "nvidia-vgpud.service",
     "nvidia-vgpu-mgr.service",
     "nvidia-fabricmanager.service",
+    "nvidia-gridd.service",
+    "nvidia-persistenced.service",
+    "nvidia-dcgm.service",
 };
 
 /// "libvirtd.service" from "units[libvirtd.service].state".
@@ -83,7 +86,19 @@ std::optional<Truth> Units::holds_in(const Fact& fact, const UnitsState& state) 
   const auto found = state.units.find(fact.subject.substr(subject_prefix.size()));
   if (found == state.units.end()) return Truth::unknown("the unit was not looked at");
   if (!found->second) return Truth::unknown(found->second.error().message);
+  if (fact == there(found->first)) return Truth::of(is_there(found->second));
   return Truth::of(fact.state == "active" ? is_active(*found->second) : (*found->second).is_inactive());
+}
+
+Fact there(const std::string& unit) {
+  return {std::string(subject_prefix) + unit, "there"};
+}
+
+std::string Units::obstacle_in(const Fact& fact, const UnitsState&) const {
+  if (!fact.subject.starts_with(subject_prefix)) return {};
+  const auto unit = fact.subject.substr(subject_prefix.size());
+  return fact == there(unit) ? fmt::format("unit {} is not there: install what brings it", unit)
+                             : std::string{};
 }
 
 std::string Units::advice(const Fact& fact) const {

@@ -38,9 +38,7 @@ struct Field {
 /// Why the unit cannot come to this, with what to do; empty: it can.
 std::string obstacle(const Field& field, bool wanted, const UnitState& seen) {
   const auto& unit = field.unit;
-  if (!wanted) return {};
-  if (seen.load_state == "not-found")
-    return fmt::format("unit {} is not there: install what brings it", unit);
+  if (!wanted || seen.load_state == "not-found") return {};
   if (seen.load_state == "masked" || seen.unit_file_state == "masked")
     return fmt::format("unit {} is masked: run systemctl unmask {}", unit, unit);
   if (seen.load_state != "loaded")
@@ -63,6 +61,7 @@ Step step_for(const Field& field, bool wanted, const UnitState& seen) {
   step.before = field.json(field.value(seen));
   step.after = field.json(wanted);
   if (auto why = obstacle(field, wanted, seen); !why.empty()) step.blocked_by.push_back(std::move(why));
+  if (wanted && seen.load_state == "not-found") step.needs.push_back(there(field.unit));
   return step;
 }
 
@@ -106,7 +105,8 @@ void give_back(const Field& field, const Ownership::Object& object, const UnitsS
   const bool now = field.value(*seen);
   const bool before = field.runtime ? object.before == "active" : object.before == true;
   const bool restores = field.json(now) == object.applied && now != before && may_be_managed(field.unit) &&
-                        obstacle(field, before, *seen).empty();
+                        obstacle(field, before, *seen).empty() &&
+                        (!before || seen->load_state != "not-found");
   auto step = step_for(field, restores ? before : now, *seen);
   step.gives_back = field.address();
   step.reason = ActionReason::removed_from_desired;
@@ -119,6 +119,7 @@ void give_back(const Field& field, const Ownership::Object& object, const UnitsS
     step.disruption = Disruption::none;
     step.affects = {};
     step.blocked_by = {};
+    step.needs = {};
   } else if (step.disruption > input.policy.disruption) {
     proposal.notes.push_back(
         {Note::Severity::warning, field.address(),

@@ -15,7 +15,8 @@ struct UnitSpec {
   std::optional<bool> active;
 };
 
-/// Facts: subject "unit/<name>", states "active", "inactive". Offers to stop a unit and start it again.
+/// Facts: subject "unit/<name>", states "active", "inactive", "there". Offers to stop a unit and start it
+/// again.
 [[nodiscard]] std::unique_ptr<Kind> make_units(std::vector<UnitSpec> spec);
 
 }  // namespace gpuhost
