@@ -1,5 +1,6 @@
-// Preloaded into gpuhost: kills it just before the KILL_AT-th call, of all its threads, that changes or syncs
-// a file. What goes to the standard streams does not count.
+// Preloaded into gpuhost: sends it the signal KILL_WITH (SIGKILL) just before the KILL_AT-th call, of all its
+// threads, that changes or syncs a file, and before the KILL_TIMES - 1 (0) calls after that. What goes to the
+// standard streams does not count.
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
@@ -10,10 +11,19 @@
 
 namespace {
 
+long number(const char* name, long otherwise) {
+  const char* given = std::getenv(name);
+  return given != nullptr ? std::atol(given) : otherwise;
+}
+
 void count() {
   static std::atomic<long> calls = 0;
-  static const char* const fatal = std::getenv("KILL_AT");
-  if (fatal != nullptr && ++calls == std::atol(fatal)) ::kill(::getpid(), SIGKILL);
+  static const long first = number("KILL_AT", 0);
+  static const long end = first + number("KILL_TIMES", 1);
+  static const int signal = static_cast<int>(number("KILL_WITH", SIGKILL));
+  const long call = ++calls;
+  // To this very thread: it is handled before the call.
+  if (first > 0 && call >= first && call < end) ::raise(signal);
 }
 
 template <class Function>

@@ -26,6 +26,11 @@ kernel:
 MOST_CALLS = 1000  # that change a file; a run that makes more does not end
 
 
+def at_call(call, **how):
+    """The environment in which gpuhost gets a signal at a call, see kill_at.cpp."""
+    return {"LD_PRELOAD": KILL_AT, "KILL_AT": str(call), "ASAN_OPTIONS": "verify_asan_link_order=0"} | how
+
+
 class RootTest(unittest.TestCase):
     def setUp(self):
         self.directory = pathlib.Path(tempfile.mkdtemp())
@@ -65,8 +70,7 @@ class KilledRuns(RootTest):
     def killed_at(self, call):
         """Applies on a fresh root; whether the run was killed."""
         self.fresh_root()
-        done = self.apply(environment={"LD_PRELOAD": KILL_AT, "KILL_AT": str(call),
-                                       "ASAN_OPTIONS": "verify_asan_link_order=0"})
+        done = self.apply(environment=at_call(call))
         self.assertIn(done.returncode, (0, -signal.SIGKILL), done.stderr)
         return done.returncode != 0
 
