@@ -112,7 +112,7 @@ void report_unsupported(const DecodedDocument& document) {
 }
 
 OrExit<Plan> plan_on(Target& target, DecodedDocument& document, const Options& options, RunOutput& output) {
-  const auto recovered = end_interrupted_run(target, output, Unconfirmed::refuse);
+  const auto recovered = end_interrupted_run(target, output, RecoveredBy::next_run);
   if (!recovered) return std::unexpected(recovered.error());
   if (*recovered && !(*recovered)->ended)
     return std::unexpected(ExitCode::busy);  // the journal is needed still

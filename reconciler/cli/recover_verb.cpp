@@ -13,7 +13,7 @@ OrExit<std::optional<RecoverReport>> recover_host(const Options& options, RunOut
   if (!guard) return std::unexpected(report_lock(guard.error(), options));
   auto target = Target::open(options);
   if (!target) return std::unexpected(target.error());
-  return end_interrupted_run(*target, output, options.overdue ? Unconfirmed::refuse : Unconfirmed::undo);
+  return end_interrupted_run(*target, output, options.overdue ? RecoveredBy::timer : RecoveredBy::person);
 }
 
 ExitCode code_of(const RecoverReport& report) {

@@ -21,13 +21,12 @@ Result<void> check_unconfirmed(const Journal& journal, const HostView& host) {
 
 }  // namespace
 
-OrExit<std::optional<RecoverReport>> end_interrupted_run(Target& target, RunOutput& output,
-                                                         Unconfirmed unconfirmed) {
+OrExit<std::optional<RecoverReport>> end_interrupted_run(Target& target, RunOutput& output, RecoveredBy by) {
   auto host = target.host();
   const auto journal = Journal::load(host.view.files);
   if (!journal) return std::unexpected(report(journal.error()));
   if (!*journal) return std::nullopt;
-  if (unconfirmed == Unconfirmed::refuse)
+  if (by != RecoveredBy::person)
     if (const auto free = check_unconfirmed(**journal, host.view); !free)
       return std::unexpected(report(free.error()));
   output.recovering((*journal)->header());
@@ -38,6 +37,9 @@ OrExit<std::optional<RecoverReport>> end_interrupted_run(Target& target, RunOutp
   auto recorded = record_recovery(**recovered, host);
   if (recorded) recorded = target.save();
   if (!recorded) return std::unexpected(report(recorded.error()));
+  if ((*recovered)->ended && (*recovered)->run.trial && by != RecoveredBy::timer)
+    if (const auto cancelled = target.cancel_undo(); !cancelled)
+      (void)report(cancelled.error());  // its timer finds nothing to undo
   return std::move(*recovered);
 }
 

@@ -9,12 +9,16 @@
 
 namespace gpuhost {
 
-/// Whether a run that may still be confirmed is undone, too. One whose time is over always is.
-enum class Unconfirmed { refuse, undo };
+enum class RecoveredBy {
+  person,   ///< who means also a run that may still be confirmed
+  timer,    ///< of a trial, whose time may not be over yet
+  next_run  ///< which leaves a trial its time
+};
 
-/// Ends the interrupted run of this host, tells of it and records it; nothing if there is none. The caller
-/// holds the run lock. busy: a run waits to be confirmed, and is not to be undone.
+/// Ends the interrupted run of this host, tells of it and records it; nothing if there is none. Of a trial
+/// the timer goes, too, unless that is who asks. The caller holds the run lock. busy: a run waits to be
+/// confirmed.
 [[nodiscard]] OrExit<std::optional<RecoverReport>> end_interrupted_run(Target& target, RunOutput& output,
-                                                                       Unconfirmed unconfirmed);
+                                                                       RecoveredBy by);
 
 }  // namespace gpuhost

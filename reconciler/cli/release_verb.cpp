@@ -36,7 +36,7 @@ Result<void> check_released(const std::string& document, const FileReader& files
 
 /// Ends with the first document that cannot be given back now; what waits for a reboot only is no hindrance.
 ExitCode release_from(Target& target, const Options& options, RunOutput& output) {
-  const auto recovered = end_interrupted_run(target, output, Unconfirmed::refuse);
+  const auto recovered = end_interrupted_run(target, output, RecoveredBy::next_run);
   if (!recovered) return end_unplanned(output, recovered.error());
   if (*recovered && !(*recovered)->ended) return end_unplanned(output, ExitCode::busy);
   const auto names = owners(options, target.view().files);

@@ -82,7 +82,8 @@ Json to_json(const Journal::Header& header) {
           {"boot_id", header.boot_id},
           {"started", header.started},
           {"allowed", to_string(header.allowed)},
-          {"rollback", header.rollback}};
+          {"rollback", header.rollback},
+          {"trial", header.trial}};
 }
 
 Journal::Header header_from(const Json& json) {
@@ -90,7 +91,8 @@ Journal::Header header_from(const Json& json) {
           .boot_id = json.at("boot_id"),
           .started = json.at("started"),
           .allowed = disruption_from(json.at("allowed")),
-          .rollback = json.at("rollback")};
+          .rollback = json.at("rollback"),
+          .trial = json.value("trial", false)};
 }
 
 std::string line_of(const Json& record) {

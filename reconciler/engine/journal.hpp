@@ -59,6 +59,7 @@ class Journal {
     std::string started;                    ///< RFC 3339 UTC
     Disruption allowed = Disruption::none;  ///< the most that the approved plan showed
     bool rollback = true;                   ///< false: undoing was declined
+    bool trial = false;                     ///< somebody was told to undo it unless it is confirmed
     bool operator==(const Header&) const = default;
   };
 

@@ -223,7 +223,8 @@ class Run {
                         .boot_id = before_.host.boot_id,
                         .started = host_.view.clock.utc_now(),
                         .allowed = approved_.most_disruption(),
-                        .rollback = options_.rollback});
+                        .rollback = options_.rollback,
+                        .trial = options_.confirm_within.has_value()});
   }
 
   /// What was stopped is started again; from here on nothing is undone any more, unless it waits for a word.

@@ -30,6 +30,8 @@ class MemoryHost {
   }
   void put(const std::string& path, std::string text) { files_.content[path] = std::move(text); }
   [[nodiscard]] const std::map<std::string, std::string>& files() const { return files_.content; }
+  /// Time goes on by so much, and otherwise stands still.
+  void wait(std::chrono::seconds time) { clock_.up += time; }
   [[nodiscard]] unsigned writes() const { return files_.writes; }
   /// Every later write fails with this.
   void refuse_writes(Error why) { files_.refusal = std::move(why); }
@@ -128,8 +130,9 @@ class MemoryHost {
   struct NoWaiter final : Waiter {
     bool until(const std::function<bool()>& done, std::chrono::seconds) override { return done(); }
   };
-  struct FixedClock final : Clock {
-    [[nodiscard]] std::chrono::nanoseconds since_boot() const override { return {}; }
+  struct StoppedClock final : Clock {
+    std::chrono::nanoseconds up{};
+    [[nodiscard]] std::chrono::nanoseconds since_boot() const override { return up; }
     [[nodiscard]] std::string utc_now() const override { return "2026-01-01T00:00:00Z"; }
   };
 
@@ -143,7 +146,7 @@ class MemoryHost {
   NoGpus gpus_;
   NoWaiter waiter_;
   Commands commands_;
-  FixedClock clock_;
+  StoppedClock clock_;
 };
 
 }  // namespace gpuhost::testing
