@@ -51,10 +51,20 @@ TEST(Units, that_cannot_be_started_or_enabled_are_blocked_with_the_reason) {
     const auto seen = plan(*make_units(Specs{{unit, enabled, active}}), host, {}, {});
     return seen.steps.empty() || seen.steps[0].blocked_by.empty() ? "" : seen.steps[0].blocked_by.front();
   };
-  EXPECT_TRUE(why({"not-found", "inactive", "", ""}, {}, true).contains("is not there"));
   EXPECT_TRUE(why({"masked", "inactive", "", "masked"}, {}, true).contains("unmask"));
   EXPECT_TRUE(why({"loaded", "inactive", "", "static"}, true, {}).contains("static"));
   EXPECT_EQ(why({"not-found", "inactive", "", ""}, false, false), "");
+}
+
+TEST(Units, that_are_not_there_wait_for_what_brings_them) {
+  FakeHost host;
+  const auto kind = make_units(Specs{{unit, {}, true}});
+  const Fact there{std::string("unit/") + unit, "there"};
+  const auto seen = plan(*kind, host, {}, {});
+  EXPECT_EQ(seen.steps.at(0).needs, std::vector{there});
+  const auto observed = kind->observe(host.view());
+  EXPECT_EQ(kind->holds(there, *observed)->value, Truth::Value::no);
+  EXPECT_TRUE(kind->obstacle(there, *observed).contains("is not there: install what brings it"));
 }
 
 TEST(Units, without_systemd_are_unknown) {

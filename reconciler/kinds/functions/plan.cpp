@@ -130,7 +130,7 @@ void compare(const SelectedGpu& selected, const FunctionsWish& wish, const Funct
   set_titles(step, enable, selected.label);
   step.explanation = finding.reason;
   step.blocked_by = obstacles(gpu, enable, state);
-  step.needs.push_back(gpu_facts::sriov_manage_there());
+  if (!state.tool_there || !*state.tool_there) step.needs.push_back(gpu_facts::sriov_manage_there());
   if (!said || wish.implied) step.reason = ActionReason::prerequisite;
   step.claims =
       Claim{finding.object, {{"gpu", identity_of(gpu)}, {"functions", state.word_of(gpu)}}, word(enable)};
