@@ -10,6 +10,7 @@
 #include "cli/recovery.hpp"
 #include "cli/run_guard.hpp"
 #include "cli/run_record.hpp"
+#include "cli/run_status.hpp"
 #include "cli/trial.hpp"
 #include "render/plan_summary.hpp"
 
@@ -75,8 +76,9 @@ ExitCode carry_out(const Options& options, const DecodedDocument& document, cons
   if (const auto begun = begin_approved(document.desired, options.confirm_within, plan, target); !begun)
     return end_unchanged(output, plan, RunReport::Result::refused, begun.error().message,
                          report(begun.error()));
+  StatusKeeper status(output, host, options.verb, plan.document);
   auto run =
-      reconcile(document.desired, plan, host, output, run_options(options, document.desired, target, watch));
+      reconcile(document.desired, plan, host, status, run_options(options, document.desired, target, watch));
   if (options.confirm_within)
     if (const auto ended = end_fruitless_trial(document.desired, run, target); !ended)
       (void)report(ended.error());  // its timer finds nothing to undo

@@ -4,6 +4,7 @@
 
 #include "base/duration.hpp"
 #include "cli/run_record.hpp"
+#include "cli/run_status.hpp"
 #include "kinds/registry.hpp"
 
 namespace gpuhost {
@@ -31,7 +32,8 @@ OrExit<std::optional<RecoverReport>> end_interrupted_run(Target& target, RunOutp
       return std::unexpected(report(free.error()));
   output.recovering((*journal)->header());
   const auto kinds = all_kinds();
-  auto recovered = recover(kinds, host, output);
+  StatusKeeper status(output, host, "recover", (*journal)->header().document);
+  auto recovered = recover(kinds, host, status);
   if (!recovered) return std::unexpected(report(recovered.error()));
   output.recovered(**recovered);
   auto recorded = record_recovery(**recovered, host);

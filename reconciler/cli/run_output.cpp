@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "cli/audited_output.hpp"
 #include "cli/output.hpp"
 #include "render/json_text.hpp"
 #include "render/plan.hpp"
@@ -38,7 +39,7 @@ class TextOutput final : public RunOutput {
   void started(const PlannedStep& step) override {
     if (terminal_) tell(fmt::format("  {} ...\n", escape_for_terminal(step.step.progress)));
   }
-  void finished(const PlannedStep& step) override {
+  void finished(const PlannedStep& step, Outcome) override {
     tell(fmt::format("  {} {}\n", style_.green("done:"), escape_for_terminal(step.step.title)));
   }
   void errored(const PlannedStep& step, const Error& error) override {
@@ -81,7 +82,7 @@ class JsonLinesOutput final : public RunOutput {
     if (round > 1) write("plan", {{"round", round}, {"plan", plan_json(plan)}});
   }
   void started(const PlannedStep& step) override { write("step_start", naming(step)); }
-  void finished(const PlannedStep& step) override { write("step_complete", naming(step)); }
+  void finished(const PlannedStep& step, Outcome) override { write("step_complete", naming(step)); }
   void errored(const PlannedStep& step, const Error& error) override {
     Json event = naming(step);
     event["error"] = error_json(error);
@@ -143,8 +144,12 @@ class JsonLinesOutput final : public RunOutput {
 }  // namespace
 
 std::unique_ptr<RunOutput> make_run_output(const Options& options, const Clock& clock) {
-  if (options.format == "json") return std::make_unique<JsonLinesOutput>(clock);
-  return std::make_unique<TextOutput>(options);
+  std::unique_ptr<RunOutput> output;
+  if (options.format == "json")
+    output = std::make_unique<JsonLinesOutput>(clock);
+  else
+    output = std::make_unique<TextOutput>(options);
+  return options.live() ? make_audited_output(std::move(output), options) : std::move(output);
 }
 
 }  // namespace gpuhost

@@ -21,7 +21,8 @@ class RunOutput : public Reporter {
   virtual void ended_unplanned(std::string_view result, bool changed, ExitCode code) = 0;
 };
 
-/// Text, or JSON Lines with -o json; `clock` gives their timestamps.
+/// Text, or JSON Lines with -o json; `clock` gives their timestamps. On the live host systemd's journal is
+/// told, too.
 [[nodiscard]] std::unique_ptr<RunOutput> make_run_output(const Options& options, const Clock& clock);
 
 }  // namespace gpuhost

@@ -36,6 +36,10 @@ Result<void> ask_for_reboot(Host& host) {
 
 }  // namespace
 
+Result<void> record_progress(const Json& status, Host& host) {
+  return host.files.replace(status_file.path, json_text(status));
+}
+
 Result<void> record_run(const RunReport& report, Host& host) {
   if (auto written = write_status(report, host); !written) return written;
   if (report.result == RunReport::Result::reboot_required) return ask_for_reboot(host);

@@ -8,6 +8,9 @@
 
 namespace gpuhost {
 
+/// Puts how far a run has come into /run/gpuhost/status.json.
+Result<void> record_progress(const Json& status, Host& host);
+
 /// Puts the outcome of a run into /run/gpuhost/status.json, and asks for a reboot in /run/reboot-required if
 /// one is needed. A run that had nothing to do and tells nothing new writes nothing.
 Result<void> record_run(const RunReport& report, Host& host);

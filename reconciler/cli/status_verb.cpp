@@ -47,6 +47,7 @@ ExitCode run_status(const Options& options) {
       view.holder = *holder;
     else
       view.unreadable_lock = holder.error().message;
+    if (holder && !*holder) view.status = abandoned_status_json(std::move(view.status));
   }
   print(options.format == "json" ? json_text(status_view_json(view))
                                  : status_text(view, output_style(options.no_color, options.verbose)));

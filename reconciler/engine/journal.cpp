@@ -79,6 +79,7 @@ Json to_json(const Journal::Header& header) {
   return {{"record", "run"},
           {"format_version", format_version},
           {"document", header.document},
+          {"document_sha256", header.document_sha256},
           {"boot_id", header.boot_id},
           {"started", header.started},
           {"allowed", to_string(header.allowed)},
@@ -88,6 +89,7 @@ Json to_json(const Journal::Header& header) {
 
 Journal::Header header_from(const Json& json) {
   return {.document = json.at("document"),
+          .document_sha256 = json.value("document_sha256", ""),
           .boot_id = json.at("boot_id"),
           .started = json.at("started"),
           .allowed = disruption_from(json.at("allowed")),

@@ -55,6 +55,7 @@ class Journal {
 
   struct Header {
     std::string document;
+    std::string document_sha256;            ///< empty in what an older gpuhost wrote
     std::string boot_id;                    ///< of the boot in which it was begun
     std::string started;                    ///< RFC 3339 UTC
     Disruption allowed = Disruption::none;  ///< the most that the approved plan showed

@@ -220,6 +220,7 @@ class Run {
     held_before_ = report_.held.size();
     repetition_.clear();
     journal_ = Journal({.document = desired_.name,
+                        .document_sha256 = desired_.sha256,
                         .boot_id = before_.host.boot_id,
                         .started = host_.view.clock.utc_now(),
                         .allowed = approved_.most_disruption(),

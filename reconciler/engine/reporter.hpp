@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "engine/executor.hpp"
 #include "engine/journal.hpp"
 #include "engine/plan.hpp"
 
@@ -12,7 +13,8 @@ class Reporter {
   virtual ~Reporter() = default;
   virtual void planned(const Plan& plan, unsigned round) = 0;
   virtual void started(const PlannedStep& step) = 0;
-  virtual void finished(const PlannedStep& step) = 0;
+  /// `outcome`: done or already_satisfied.
+  virtual void finished(const PlannedStep& step, Outcome outcome) = 0;
   virtual void errored(const PlannedStep& step, const Error& error) = 0;
   /// The run has failed; what its phase has done is undone from now on.
   virtual void rollback_started() = 0;

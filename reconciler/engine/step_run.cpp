@@ -72,7 +72,7 @@ Result<Outcome> StepRunner::run(std::size_t index) {
   auto outcome = attempt(index);
   const std::lock_guard lock(reports_mutex_);
   if (outcome)
-    run_.reporter.finished(planned);
+    run_.reporter.finished(planned, *outcome);
   else
     run_.reporter.errored(planned, outcome.error());
   return outcome;
@@ -207,12 +207,13 @@ std::vector<std::string> settle_obligations(RunContext& run) {
     release.step.actions = {action.verb};
     release.step.title = release.step.progress = title;
     run.reporter.started(release);
-    if (const auto done = run.bring_about(action); !done) {
-      run.reporter.errored(release, done.error());
-      errors.push_back(fmt::format("{}: {}", action.address, done.error().sentence()));
+    const auto acted = run.bring_about(action);
+    if (!acted) {
+      run.reporter.errored(release, acted.error());
+      errors.push_back(fmt::format("{}: {}", action.address, acted.error().sentence()));
       continue;
     }
-    run.reporter.finished(release);
+    run.reporter.finished(release, *acted ? Outcome::done : Outcome::already_satisfied);
     // It is done whether that can be written down or not, and doing it again does no harm.
     (void)run.journal.discharge(i, run.host.files);
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -23,6 +24,24 @@ namespace gpuhost {
 /// {required, reasons}: the reasons name what only a reboot makes true.
 [[nodiscard]] Json reboot_json(const Plan& plan);
 [[nodiscard]] Json error_json(const Error& error);
+
+/// How far a run has come.
+struct RunProgress {
+  std::string verb;
+  std::string document;
+  std::string started;  ///< RFC 3339 UTC
+  std::size_t done = 0;
+  std::size_t steps = 0;                   ///< of the round, with those that are done
+  std::map<std::string, std::string> now;  ///< steps under way: address to what is being done
+  bool undoing = false;
+};
+
+/// For /run/gpuhost/status.json while a run goes on; `known` is what stood there before, or null. `plan` is
+/// what the run goes by; null: it undoes what an interrupted one has done.
+[[nodiscard]] Json running_status_json(Json known, const RunProgress& progress, const Plan* plan);
+
+/// The same when nobody holds the run lock: a run that was under way has ended without a word.
+[[nodiscard]] Json abandoned_status_json(Json known);
 
 /// The state of the host after a run as conditions, for /run/gpuhost/status.json. `ended` is the host's time.
 [[nodiscard]] Json status_json(const RunReport& report, const std::string& ended);

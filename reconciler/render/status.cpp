@@ -32,6 +32,16 @@ Json idle() {
   return condition("Progressing", "False", "Idle", "no run is under way");
 }
 
+Json progressing(const RunProgress& progress) {
+  std::vector<std::string> now;
+  for (const auto& [address, doing] : progress.now) now.push_back(doing);
+  auto message = progress.undoing
+                     ? std::string("undoing what was done")
+                     : fmt::format("{} of {} done", progress.done, counted(progress.steps, "step"));
+  if (!now.empty()) message += ": " + join(now, ", ");
+  return condition("Progressing", "True", progress.undoing ? "Undoing" : "Running", std::move(message));
+}
+
 Json progressing(const RunReport& report) {
   if (report.result == RunReport::Result::reboot_required)
     return condition("Progressing", "True", "WaitingForReboot", "the next boot finishes what is staged");
@@ -80,6 +90,12 @@ Json drifted(const Plan& plan) {
   std::vector<std::string> addresses;
   for (const auto& item : plan.drift) addresses.push_back(item.address);
   return condition("Drifted", "True", "ChangedByAnotherHand", join(addresses, ", "));
+}
+
+Json& conditions_of(Json& status) {
+  auto& conditions = status["conditions"];
+  if (!conditions.is_array()) conditions = Json::array();
+  return conditions;
 }
 
 /// In place of the one of its type.
@@ -157,6 +173,36 @@ std::string lock_text(const StatusView& view) {
 
 }  // namespace
 
+Json running_status_json(Json known, const RunProgress& progress, const Plan* plan) {
+  auto status = known.is_object() ? std::move(known) : Json{{"format_version", 1}};
+  auto& conditions = conditions_of(status);
+  if (plan != nullptr) {
+    for (auto fresh : {in_sync(*plan), reboot_required(*plan), drifted(*plan), pending_guest_restart(*plan)})
+      set_condition(conditions, std::move(fresh));
+    status["document"] = {{"name", plan->document}, {"sha256", plan->document_sha256}};
+    status["scope"] = to_string(plan->scope);
+    status["reboot_required"] = reboot_json(*plan);
+  }
+  set_condition(conditions, progressing(progress));
+  Json now = Json::array();
+  for (const auto& [address, doing] : progress.now) now.push_back({{"address", address}, {"doing", doing}});
+  status["run"] = {{"verb", progress.verb},       {"document", progress.document},
+                   {"started", progress.started}, {"done", progress.done},
+                   {"steps", progress.steps},     {"now", now},
+                   {"undoing", progress.undoing}};
+  return status;
+}
+
+Json abandoned_status_json(Json known) {
+  if (!known.is_object() || known.erase("run") == 0) return known;
+  auto& conditions = conditions_of(known);
+  set_condition(conditions,
+                condition("Progressing", "False", "Interrupted", "the run ended before it was done"));
+  set_condition(conditions,
+                condition("InSync", "Unknown", "NotLooked", "not looked at since a run was interrupted"));
+  return known;
+}
+
 Json status_json(const RunReport& report, const std::string& ended) {
   const auto& plan = report.last;
   return {{"format_version", 1},
@@ -178,8 +224,8 @@ Json status_json(const RunReport& report, const std::string& ended) {
 
 Json recovered_status_json(Json known, const RecoverReport& report, const std::string& ended) {
   auto status = known.is_object() ? std::move(known) : Json{{"format_version", 1}};
-  auto& conditions = status["conditions"];
-  if (!conditions.is_array()) conditions = Json::array();
+  status.erase("run");
+  auto& conditions = conditions_of(status);
   set_condition(conditions, condition("InSync", "Unknown", "NotLooked",
                                       "not looked at since an interrupted run was ended"));
   set_condition(conditions, idle());
@@ -201,9 +247,7 @@ Json recovered_status_json(Json known, const RecoverReport& report, const std::s
 }
 
 Json confirmed_status_json(Json known) {
-  auto& conditions = known["conditions"];
-  if (!conditions.is_array()) conditions = Json::array();
-  set_condition(conditions, idle());
+  set_condition(conditions_of(known), idle());
   return known;
 }
 

@@ -199,7 +199,7 @@ class ReportLog : public Reporter {
     lines.push_back("planned " + std::to_string(round) + ": " + std::to_string(plan.steps.size()));
   }
   void started(const PlannedStep& step) override { lines.push_back("started " + step.step.title); }
-  void finished(const PlannedStep& step) override { lines.push_back("finished " + step.step.title); }
+  void finished(const PlannedStep& step, Outcome) override { lines.push_back("finished " + step.step.title); }
   void errored(const PlannedStep& step, const Error&) override {
     lines.push_back("errored " + step.step.title);
   }

@@ -13,7 +13,7 @@ class Silent final : public Reporter {
  public:
   void planned(const Plan&, unsigned) override {}
   void started(const PlannedStep&) override {}
-  void finished(const PlannedStep&) override {}
+  void finished(const PlannedStep&, Outcome) override {}
   void errored(const PlannedStep&, const Error&) override {}
   void rollback_started() override {}
   void undone(const StepRecord&) override {}

@@ -4,7 +4,9 @@ kernel parameter drop-in and the boot loader's command, through the real adapter
 usage: mount_namespace_test.py GPUHOST
 """
 
+import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -29,6 +31,32 @@ for file in /etc/default/grub.d/*.cfg; do [ ! -e "$file" ] || . "$file"; done
 printf "menuentry 'Debian' {\\n\\tlinux /vmlinuz root=/dev/vda1 ro %s %s\\n}\\n" \\
   "$GRUB_CMDLINE_LINUX" "$GRUB_CMDLINE_LINUX_DEFAULT" > /boot/grub/grub.cfg
 """
+CHANGE_DONE = "90c3c28ab58c4f799d9b2434279ebcf9"
+CHANGE_FAILED = "0f8d961ca8c544dcb2cac15f3a144585"
+CHANGE_UNDONE = "fb0a74ba2a1f426da4bc15ee33e10130"
+RUN_STARTED = "ed35851130e74f92acca4b038627d645"
+RUN_ENDED = "a114e7f9752c4a1cb05951f1a9c93dc8"
+
+
+class Journald:
+    """Takes what gpuhost tells systemd's journal."""
+
+    def __init__(self):
+        path = Path("/run/systemd/journal/socket")
+        path.parent.mkdir(parents=True)
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(path))
+        self.socket.setblocking(False)
+
+    def entries(self):
+        """All that came since the last look; values of several lines are left out."""
+        found = []
+        while True:
+            try:
+                datagram = self.socket.recv(1 << 18).decode()
+            except BlockingIOError:
+                return found
+            found.append(dict(line.split("=", 1) for line in datagram.splitlines() if "=" in line))
 
 
 class MountNamespace(unittest.TestCase):
@@ -98,6 +126,58 @@ class MountNamespace(unittest.TestCase):
         done = gpuhost(BINARY, "apply", "-f", self.file, "--yes")
         self.assertEqual(done.returncode, 4, done.stdout + done.stderr)
         self.assertIn("reads otherwise", done.stdout + done.stderr)
+
+    def test_while_it_runs_the_status_says_at_what(self):
+        Path("/usr/sbin/update-grub").write_text(
+            UPDATE_GRUB + f"cp /run/gpuhost/status.json /run/then.json\n{BINARY} status > /run/then.txt\n")
+        self.apply(3)
+        then = json.loads(Path("/run/then.json").read_text())
+        conditions = {one["type"]: one for one in then["conditions"]}
+        self.assertEqual((conditions["Progressing"]["status"], conditions["Progressing"]["reason"]), ("True", "Running"))
+        self.assertEqual(conditions["InSync"]["status"], "False")
+        self.assertEqual((then["run"]["verb"], then["run"]["document"]), ("apply", "namespace"))
+        self.assertLess(then["run"]["done"], then["run"]["steps"])
+        self.assertIn("boot loader", Path("/run/then.txt").read_text())
+        self.assertRegex(Path("/run/then.txt").read_text(), "Run lock: held by pid [0-9]+, '.*gpuhost apply")
+        status = json.loads(gpuhost(BINARY, "status", "-o", "json").stdout)["status"]
+        self.assertNotIn("run", status)
+        self.assertEqual({one["type"]: one["reason"] for one in status["conditions"]}["Progressing"], "WaitingForReboot")
+        # Somebody killed the run: nobody holds the lock, and so nothing is under way.
+        Path("/run/gpuhost/status.json").write_text(json.dumps(then))
+        status = json.loads(gpuhost(BINARY, "status", "-o", "json").stdout)["status"]
+        self.assertEqual({one["type"]: one["status"] for one in status["conditions"]}["Progressing"], "False")
+
+    def test_each_change_is_told_to_the_journal_with_who_made_it(self):
+        journald = Journald()
+        plan, _ = plan_of(BINARY, "-f", self.file)
+        self.assertEqual(journald.entries(), [], "who only looks changes nothing")
+        self.apply(3)
+        entries = journald.entries()
+        self.assertEqual((entries[0]["MESSAGE_ID"], entries[-1]["MESSAGE_ID"]), (RUN_STARTED, RUN_ENDED))
+        self.assertEqual((entries[-1]["GPUHOST_RESULT"], entries[-1]["GPUHOST_EXIT_CODE"]), ("reboot_required", "3"))
+        changes = [entry for entry in entries if entry["MESSAGE_ID"] == CHANGE_DONE]
+        self.assertEqual([change["GPUHOST_ADDRESS"] for change in changes],
+                         [change["address"] for change in plan["changes"]])
+        for change in changes:
+            self.assertEqual((change["GPUHOST_DOCUMENT"], change["GPUHOST_DOCUMENT_SHA256"], change["GPUHOST_PLAN_ID"]),
+                             ("namespace", plan["desired"]["sha256"], plan["plan_id"]))
+            self.assertEqual((change["GPUHOST_UID"], change["GPUHOST_OUTCOME"]), ("0", "done"))
+            self.assertRegex(change["MESSAGE"], ": done, by user 0")
+        self.apply(3)
+        self.assertNotIn(CHANGE_DONE, [entry["MESSAGE_ID"] for entry in journald.entries()])
+
+    def test_the_journal_hears_of_what_failed_and_was_undone(self):
+        journald = Journald()
+        Path("/usr/sbin/update-grub").write_text("#!/bin/sh\necho 'no space left on /boot' >&2\nexit 1\n")
+        self.apply(4)
+        entries = journald.entries()
+        failed = [entry for entry in entries if entry["MESSAGE_ID"] == CHANGE_FAILED]
+        self.assertEqual(len(failed), 1, entries)
+        self.assertIn("no space left on /boot", failed[0]["MESSAGE"])
+        undone = [entry["GPUHOST_ADDRESS"] for entry in entries if entry["MESSAGE_ID"] == CHANGE_UNDONE]
+        done = [entry["GPUHOST_ADDRESS"] for entry in entries if entry["MESSAGE_ID"] == CHANGE_DONE]
+        self.assertLessEqual(set(done), set(undone))
+        self.assertEqual((entries[-1]["PRIORITY"], entries[-1]["GPUHOST_RESULT"]), ("3", "undone"))
 
     def test_a_saved_plan_is_applied_once(self):
         saved = Path("/etc/reviewed.plan")

@@ -145,6 +145,41 @@ TEST(StatusJson, IsInSyncOnlyWithNothingLeft) {
             Json::parse(R"({"required": true, "reasons": ["kernel.parameters[iommu]"]})"));
 }
 
+TEST(StatusJson, TellsOfARunUnderWayAndKeepsWhatIsKnown) {
+  RunReport earlier;
+  earlier.last = quiet_plan();
+  const auto plan = example_plan();
+  RunProgress progress{.verb = "apply", .document = plan.document, .started = "2026-01-31T12:00:00Z"};
+  progress.done = 1;
+  progress.steps = 3;
+  progress.now = {{"kernel.modules[vfio]", "loading module vfio"}};
+  const auto running = running_status_json(status_json(earlier, "2026-01-30T12:00:00Z"), progress, &plan);
+  EXPECT_EQ(condition(running, "Progressing"), "True");
+  EXPECT_EQ(condition(running, "InSync"), "False");
+  EXPECT_EQ(condition(running, "Drifted"), "True");
+  EXPECT_EQ(condition(running, "Degraded"), "False");
+  EXPECT_EQ(running["last_run"]["ended"], "2026-01-30T12:00:00Z");
+  const auto text = status_text({.status = running}, {});
+  EXPECT_TRUE(
+      contains(text, "Progressing         True     Running: 1 of 3 steps done: loading module vfio\n"))
+      << text;
+  progress.undoing = true;
+  EXPECT_TRUE(contains(status_text({.status = running_status_json(nullptr, progress, nullptr)}, {}),
+                       "Progressing         True     Undoing: undoing what was done: loading module vfio\n"));
+}
+
+TEST(StatusJson, ARunThatEndedWithoutAWordIsNotUnderWay) {
+  const auto plan = example_plan();
+  const auto left = abandoned_status_json(
+      running_status_json(nullptr, {.verb = "apply", .document = "kvm-gpu-07", .started = "t"}, &plan));
+  EXPECT_EQ(condition(left, "Progressing"), "False");
+  EXPECT_EQ(condition(left, "InSync"), "Unknown");
+  EXPECT_FALSE(left.contains("run"));
+  EXPECT_EQ(abandoned_status_json(left), left);
+  EXPECT_EQ(abandoned_status_json(nullptr), nullptr);
+  EXPECT_NO_THROW((void)abandoned_status_json(Json::parse(R"({"run": 1, "conditions": 7})")));
+}
+
 TEST(StatusText, ShowsConditionsLastRunAndLockHolder) {
   RunReport report;
   report.last = quiet_plan();
