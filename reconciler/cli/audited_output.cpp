@@ -1,5 +1,8 @@
 #include "cli/audited_output.hpp"
 
+#include <algorithm>
+#include <iterator>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -8,7 +11,9 @@
 #include "base/text.hpp"
 #include "cli/output.hpp"
 #include "cli/trusted_file.hpp"
+#include "host/abandoned_writes.hpp"
 #include "host/real/journal_socket.hpp"
+#include "host/real/real_host.hpp"
 #include "render/plan.hpp"
 
 namespace gpuhost {
@@ -32,6 +37,7 @@ constexpr Sort change_done{"90c3c28ab58c4f799d9b2434279ebcf9", Priority::notice}
 constexpr Sort change_failed{"0f8d961ca8c544dcb2cac15f3a144585", Priority::error};
 constexpr Sort change_undone{"fb0a74ba2a1f426da4bc15ee33e10130", Priority::notice};
 constexpr Sort change_held{"89c49a23b54e4c3da1307148533e6894", Priority::error};
+constexpr Sort write_abandoned{"8d497b83e76043228b9061f30d93918f", Priority::error};
 
 /// The user who logged in, whoever he has become since; empty: nobody did, as at a boot.
 std::string login_user() {
@@ -48,7 +54,9 @@ class AuditedOutput final : public RunOutput {
         journal_(std::move(journal)),
         verb_(std::move(verb)),
         user_(std::to_string(::getuid())),
-        login_user_(login_user()) {}
+        login_user_(login_user()) {
+    for (const auto& write : abandoned()) told_.insert(write.pid);
+  }
 
   void recovering(const Journal::Header& run) override {
     document_ = run.document;
@@ -61,7 +69,7 @@ class AuditedOutput final : public RunOutput {
   void approved(const Plan& plan) override {
     document_ = plan.document;
     sha256_ = plan.document_sha256;
-    plan_id_ = plan_json(plan)["plan_id"];
+    plan_id_ = plan_json(plan)["plan_id"].get<std::string>();
     started_ = false;
     next_->approved(plan);
   }
@@ -77,6 +85,10 @@ class AuditedOutput final : public RunOutput {
   }
   void errored(const PlannedStep& step, const Error& error) override {
     write_change(change_failed, step, "failed", error.sentence());
+    for (const auto& one : abandoned())
+      if (told_.insert(one.pid).second)
+        write(write_abandoned, one.sentence(),
+              {{"GPUHOST_DEVICE", one.device}, {"GPUHOST_PID", std::to_string(one.pid)}});
     next_->errored(step, error);
   }
   void rollback_started() override { next_->rollback_started(); }
@@ -105,6 +117,10 @@ class AuditedOutput final : public RunOutput {
 
  private:
   using Entry = JournalSocket::Entry;
+
+  [[nodiscard]] AbandonedWrites abandoned() const {
+    return load_abandoned_writes(machine_.view().files).value_or(AbandonedWrites{});
+  }
 
   void write_change(const Sort& sort, const PlannedStep& step, std::string_view outcome, std::string why) {
     write_step(sort, step.step.action, join(step.step.actions, ","), step.step.title, outcome,
@@ -152,12 +168,14 @@ class AuditedOutput final : public RunOutput {
 
   std::unique_ptr<RunOutput> next_;
   JournalSocket journal_;
+  RealHost machine_;
   std::string verb_;
   std::string user_;
   std::string login_user_;  ///< empty: unknown or nobody
   std::string document_;
   std::string sha256_;
   std::string plan_id_;
+  std::set<int> told_;  ///< processes that hang, and are in the journal or were there before
   bool started_ = false;
   bool deaf_ = false;  ///< an entry was lost; said once
 };

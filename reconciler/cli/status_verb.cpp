@@ -33,11 +33,14 @@ ExitCode run_status(const Options& options) {
   if (!journal) return report(journal.error());
   auto pending = load_pending_phases(target->view().files);
   if (!pending) return report(pending.error());
+  auto abandoned = load_abandoned_writes(target->view().files);
+  if (!abandoned) return report(abandoned.error());
   auto trials = load_trials(target->view().files);
   if (!trials) return report(trials.error());
   StatusView view{.status = *status};
   view.pending = *std::move(pending);
   view.boot_id = HostIdentity::read(target->view().files).boot_id;
+  view.abandoned = *std::move(abandoned);
   view.trials = *std::move(trials);
   view.left = *std::move(journal);
   if (view.left) view.to_confirm = view.left->time_to_confirm(target->view());

@@ -79,6 +79,21 @@ void check_owners(Plan& plan, const Ownership& owned) {
                             "take it out of one of the two documents"});
 }
 
+bool concerns(const StepAction& action, const std::vector<std::string>& lanes, const std::string& device) {
+  return action.address.contains(device) || action.arguments.dump().contains(device) ||
+         std::ranges::any_of(lanes, [&](const std::string& lane) { return lane.contains(device); });
+}
+
+void check_abandoned(Plan& plan, const AbandonedWrites& abandoned) {
+  for (const auto& write : abandoned) {
+    for (auto& [id, step, after, phase, releases] : plan.steps)
+      if (concerns(step.action, step.lanes, write.device)) step.blocked_by.push_back(write.sentence());
+    for (const auto& finding : plan.findings)
+      if (finding.verdict == Finding::Verdict::unknown && finding.reason.contains(write.sentence()))
+        plan.notes.push_back({Note::Severity::error, finding.address, write.sentence()});
+  }
+}
+
 void spread_blocks(std::vector<PlannedStep>& steps) {
   // What opens a bracket is blocked with what closes it, before the block spreads to the users between.
   for (const auto& closing : steps)

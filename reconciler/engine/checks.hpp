@@ -5,6 +5,7 @@
 #include "engine/ownership.hpp"
 #include "engine/plan.hpp"
 #include "engine/policy.hpp"
+#include "host/abandoned_writes.hpp"
 
 namespace gpuhost {
 
@@ -15,6 +16,13 @@ void check_allowed(std::vector<PlannedStep>& steps, const std::string& document,
 /// An error for every object that another document owns and no step would touch: two documents that agree
 /// today are a conflict all the same, as either would give the object back without asking the other.
 void check_owners(Plan& plan, const Ownership& owned);
+
+/// Whether an action, or a lane that it is alone in, is about the device.
+[[nodiscard]] bool concerns(const StepAction& action, const std::vector<std::string>& lanes,
+                            const std::string& device);
+
+/// Blocks every step on a device that a process hangs over. An error where a field is unknown for that.
+void check_abandoned(Plan& plan, const AbandonedWrites& abandoned);
 
 /// Blocks what rests on a blocked step, and what would open a bracket that could not be closed again.
 void spread_blocks(std::vector<PlannedStep>& steps);

@@ -87,6 +87,7 @@ Plan make_plan(const Kinds& kinds, const Observations& seen, const PlanContext& 
   plan.steps = in_order(std::move(linker.drafts()), linker.brackets());
   check_allowed(plan.steps, context.document, context.policy, context.owned);
   check_owners(plan, context.owned);
+  check_abandoned(plan, context.abandoned);
   spread_blocks(plan.steps);
   drop_ended(plan);
   explain_reasons(plan.steps, context.document, context.owned);

@@ -8,6 +8,7 @@
 
 #include "engine/kind.hpp"
 #include "engine/plan.hpp"
+#include "host/abandoned_writes.hpp"
 
 namespace gpuhost {
 
@@ -31,6 +32,7 @@ struct PlanContext {
   /// again.
   std::vector<StepAction> owed = {};
   Scope scope = Scope::all;
+  AbandonedWrites abandoned = {};
 };
 
 /// Links the steps of all kinds by facts, adds brackets, orders, cuts into phases, and checks policy,

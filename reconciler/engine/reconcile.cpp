@@ -67,6 +67,8 @@ Result<Look> look_and_plan(const Desired& desired, const HostView& host, For pur
                       .memo = &memo};
   auto owned = Ownership::load(files);
   if (!owned) return fail(std::move(owned));
+  auto abandoned = load_abandoned_writes(files);
+  if (!abandoned) return fail(std::move(abandoned));
   PlanContext context{.host = HostIdentity::read(files),
                       .document = desired.name,
                       .document_sha256 = desired.sha256,
@@ -74,7 +76,8 @@ Result<Look> look_and_plan(const Desired& desired, const HostView& host, For pur
                       .policy = desired.policy,
                       .running = host.running,
                       .owed = std::move(owed),
-                      .scope = desired.scope};
+                      .scope = desired.scope,
+                      .abandoned = *std::move(abandoned)};
   auto seen = observe_all(desired.kinds, view);
   auto plan = make_plan(desired.kinds, seen, context);
   auto before = purpose == For::running ? preconditions_of(plan, desired.kinds, view) : Preconditions{};

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "engine/checks.hpp"
+
 namespace gpuhost {
 
 namespace {
@@ -50,6 +52,9 @@ class Rollback {
       if (const auto user = held_lanes_.find(lane); user != held_lanes_.end())
         return fmt::format("'{}' came after it and holds", steps_[user->second].title);
     if (!step.undo) return "nothing can undo it";
+    const auto abandoned = load_abandoned_writes(run_.host.view.files);
+    for (const auto& write : abandoned ? *abandoned : AbandonedWrites{})
+      if (concerns(step.action, step.lanes, write.device)) return write.sentence();
     return {};
   }
 

@@ -84,6 +84,8 @@ PciFunction read_function(const FileReader& files, const PciAddress& address) {
   function.class_code = folder.number_or_zero<std::uint32_t>("class");
   function.driver = folder.linked("driver", function.unreadable);
   const auto override_text = files.read(folder.at("driver_override"));
+  if (!override_text && override_text.error().kind != ErrorKind::not_found)
+    function.unreadable = override_text.error();
   const auto overriding = override_text ? trim(*override_text) : std::string_view{};
   if (overriding != "(null)") function.driver_override = overriding;  // how the kernel writes "none"
   function.iommu_group = folder.iommu_group();

@@ -62,6 +62,7 @@ struct StatusView {
   std::optional<Journal> left = {};  ///< by a run that was interrupted, goes on, or waits to be confirmed
   /// How long `left` may still be confirmed; nothing if it does not wait for that.
   std::optional<std::chrono::seconds> to_confirm = {};
+  AbandonedWrites abandoned = {};
   Trials trials = {};          ///< documents that no boot unit applies
   PendingPhases pending = {};  ///< what a later boot goes on with
   std::string boot_id = {};    ///< of the boot that is looked at

@@ -263,6 +263,10 @@ Json status_view_json(const StatusView& view) {
                            {"awaits_confirmation", view.left->awaits_confirmation()},
                            {"to_confirm_s", view.to_confirm ? Json(view.to_confirm->count()) : Json()}};
   json["unconfirmed"] = view.trials;
+  json["abandoned"] = Json::array();
+  for (const auto& write : view.abandoned)
+    json["abandoned"].push_back(
+        {{"device", write.device}, {"request", write.request}, {"since", write.since}, {"pid", write.pid}});
   return json;
 }
 
@@ -285,6 +289,9 @@ std::string status_text(const StatusView& view, const Style& style) {
     if (!view.to_confirm || view.left->header().document != document)
       text += fmt::format("Document {} was tried and not confirmed: no boot unit applies it.\n",
                           escape_for_terminal(document));
+  for (const auto& write : view.abandoned)
+    text += fmt::format("{} is left alone: {}.\n", escape_for_terminal(write.device),
+                        escape_for_terminal(write.sentence()));
   if (view.left && !view.holder) text += left_text(*view.left, view.to_confirm);
   return text + fmt::format("Run lock: {}\n", lock_text(view));
 }

@@ -1,5 +1,6 @@
 #include "host/real/linux_files.hpp"
 
+#include <array>
 #include <atomic>
 #include <thread>
 
@@ -23,7 +24,7 @@ class LinuxFilesTest : public ::testing::Test {
  protected:
   ScratchDirectory outside_;
   ScratchDirectory root_;
-  LinuxFiles files_{root_.path()};
+  LinuxFiles files_{root_.path(), GPUHOST_WRITE_ATTRIBUTE};
 
   [[nodiscard]] std::vector<std::string> names(const std::string& folder) const {
     return files_.list(folder).value_or(std::vector<std::string>{"(cannot be listed)"});
@@ -45,6 +46,17 @@ bool in_child(Body body) {
   int status = 0;
   ::waitpid(pid, &status, 0);
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/// Whether a process that is not this one has the file open.
+bool is_open_elsewhere(const std::string& path) {
+  std::error_code code;
+  for (const auto& process : fs::directory_iterator("/proc", code)) {
+    if (process.path().filename() == std::to_string(::getpid())) continue;
+    for (const auto& fd : fs::directory_iterator(process.path() / "fd", code))
+      if (fs::read_symlink(fd, code) == path) return true;
+  }
+  return false;
 }
 
 TEST_F(LinuxFilesTest, reads_what_is_there) {
@@ -156,10 +168,72 @@ TEST_F(LinuxFilesTest, an_attribute_takes_one_write_and_is_never_made) {
 }
 
 TEST_F(LinuxFilesTest, an_attribute_that_refuses_the_value_says_which) {
-  LinuxFiles live("/");
+  LinuxFiles live("/", GPUHOST_WRITE_ATTRIBUTE);
   const auto written = live.write_attribute("/dev/full", "16");
   ASSERT_FALSE(written);
   EXPECT_EQ(written.error().message, "cannot write '16' to /dev/full: No space left on device");
+}
+
+TEST_F(LinuxFilesTest, an_attribute_that_cannot_be_written_for_want_of_the_program_says_so) {
+  root_.write("/numvfs", "0");
+  LinuxFiles files(root_.path(), "/nonexistent");
+  const auto written = files.write_attribute("/numvfs", "4");
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().kind, ErrorKind::unavailable);
+}
+
+/// An attribute of a device whose writer the kernel keeps until somebody lets go: a pipe that is full.
+class LinuxFilesHangTest : public LinuxFilesTest {
+ protected:
+  void SetUp() override {
+    root_.write(device_ + "/driver_override", "(null)\n");
+    root_.write(device_ + "/vendor", "0x10de\n");
+    ASSERT_EQ(::mkfifo(root_.path(unbind_).c_str(), 0600), 0);
+    pipe_ = UniqueFd(::open(root_.path(unbind_).c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+    while (::write(pipe_.get(), "x", 1) == 1) {
+    }
+  }
+  /// Lets the writer come back, and waits for its end.
+  void let_go() {
+    std::array<char, 4096> drained;
+    ASSERT_GT(::read(pipe_.get(), drained.data(), drained.size()), 0);
+    ASSERT_GT(::waitpid(-1, nullptr, 0), 0);
+  }
+  [[nodiscard]] Result<void> unbind() { return files_.write_attribute(unbind_, "0000:41:00.0"); }
+
+  std::string device_ = "/sys/bus/pci/devices/0000:41:00.0";
+  std::string unbind_ = device_ + "/unbind";
+  UniqueFd pipe_;
+  LinuxFiles files_{root_.path(), GPUHOST_WRITE_ATTRIBUTE, std::chrono::seconds(1)};
+};
+
+TEST_F(LinuxFilesHangTest, a_write_that_does_not_come_back_is_left_alone_and_on_record) {
+  const auto written = unbind();
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().kind, ErrorKind::timed_out);
+  EXPECT_TRUE(written.error().message.contains("0000:41:00.0")) << written.error().message;
+  EXPECT_TRUE(root_.read("/run/gpuhost/abandoned.json").contains("0000:41:00.0"));
+  let_go();
+}
+
+TEST_F(LinuxFilesHangTest, afterwards_nothing_that_could_hang_is_asked_of_the_device) {
+  ASSERT_FALSE(unbind());
+  EXPECT_EQ(unbind().error().kind, ErrorKind::busy);
+  EXPECT_EQ(files_.write_attribute(device_ + "/driver_override", "x").error().kind, ErrorKind::busy);
+  EXPECT_EQ(files_.read(device_ + "/driver_override").error().kind, ErrorKind::busy);
+  EXPECT_EQ(files_.read(device_ + "/vendor").value(), "0x10de\n") << "the kernel shows this without waiting";
+  root_.write("/sys/bus/pci/devices/0000:61:00.0/driver_override", "(null)\n");
+  EXPECT_TRUE(files_.write_attribute("/sys/bus/pci/devices/0000:61:00.0/driver_override", "x"));
+  let_go();
+}
+
+TEST_F(LinuxFilesHangTest, who_reads_meanwhile_waits_no_longer_than_the_write) {
+  LinuxFiles files(root_.path(), GPUHOST_WRITE_ATTRIBUTE, std::chrono::seconds(3));
+  const std::jthread writer([&] { EXPECT_FALSE(files.write_attribute(unbind_, "0000:41:00.0")); });
+  // The process that writes has its output open on the pipe from when the write is under way.
+  while (!is_open_elsewhere(root_.path(unbind_))) std::this_thread::yield();
+  EXPECT_EQ(files.read(device_ + "/driver_override").error().kind, ErrorKind::busy);
+  let_go();
 }
 
 TEST_F(LinuxFilesTest, a_new_file_gets_the_mode_and_its_parents_0755_whatever_the_umask) {

@@ -1,5 +1,7 @@
 """Black-box tests of what the gpuhost command refuses on the example GPU hosts, and what it says then."""
+import json
 import pathlib
+import subprocess
 import sys
 import unittest
 
@@ -36,6 +38,37 @@ class References(HostTest):
                 "  vgpus: [{name: a, type: H100XM-80C}]}]\n")
         self.assertIn("vendor-specific VFIO framework", blocks_of(self.plan(text, expect=7)))
         self.gpuhost("apply", text, "--yes", expect=7)
+
+
+class AbandonedWrites(HostTest):
+    """A process that an earlier run has left hangs in the kernel over the left GPU."""
+
+    def setUp(self):
+        super().setUp()
+        record = {"format_version": 1, "writes": [
+            {"device": LEFT, "request": f"write '{LEFT}' to /sys/bus/pci/drivers/nvidia/unbind", "pid": 4711,
+             "since": "2026-01-31T12:00:00Z", "started": "98765"}]}
+        process = "4711 (gpuhost-write-a) D 1 4711 4711 0 -1 64 0 0 0 0 0 0 0 0 20 0 1 0 98765 0 0"
+        files = f"files:\n  /run/gpuhost/abandoned.json: '{json.dumps(record).replace(chr(39), chr(39) * 2)}'\n" \
+                f"  /proc/4711/stat: '{process}'\n"
+        self.host.write_text(self.host.read_text().replace("files:\n", files, 1))
+
+    def test_its_device_is_refused_and_others_go_on(self):
+        self.assertIn("process 4711 has hung in the kernel over " + LEFT, blocks_of(self.plan(left(1), expect=7)))
+        self.gpuhost("apply", left(1), "--yes", expect=7)
+        self.applied(left(1).replace(LEFT, RIGHT))
+        status = subprocess.run([gpu_hosts_test.GPUHOST, "status", "--host", self.host], capture_output=True,
+                                encoding="utf-8", check=True).stdout
+        self.assertIn(f"{LEFT} is left alone: process 4711 has hung", status)
+
+    def test_it_is_over_with_the_boot(self):
+        self.host.write_text(self.host.read_text().replace("nova:instance", "lab:instance"))  # whose guest bars reboots
+        self.summary(HEAD % "reboot" + "kernel: {parameters: {pcie_aspm: 'off'}}\n", "--reboot")
+        self.applied(left(1))
+
+    def test_it_is_over_when_the_process_is_gone_or_another_one(self):
+        self.host.write_text(self.host.read_text().replace(" 98765 0 0'", " 98766 0 0'"))
+        self.applied(left(1))
 
 
 class Vgpus(HostTest):

@@ -53,7 +53,7 @@ class Journald:
         found = []
         while True:
             try:
-                datagram = self.socket.recv(1 << 18).decode()
+                datagram = self.socket.recv(1 << 18).decode(errors="replace")
             except BlockingIOError:
                 return found
             found.append(dict(line.split("=", 1) for line in datagram.splitlines() if "=" in line))

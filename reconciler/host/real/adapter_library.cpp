@@ -8,13 +8,17 @@
 
 namespace gpuhost {
 
-std::string installed_adapter_library(const std::string& name) {
+std::string installed_part(const std::string& file) {
   std::string program(PATH_MAX, '\0');
   const auto length = ::readlink("/proc/self/exe", program.data(), program.size());
   program.resize(length < 0 ? 0 : static_cast<std::size_t>(length));
   const auto slash = program.rfind('/');
   const auto folder = program.substr(0, slash == std::string::npos ? 0 : slash);
-  return fmt::format("{}/../lib/gpuhost/libgpuhost-{}.so", folder, name);
+  return fmt::format("{}/../lib/gpuhost/{}", folder, file);
+}
+
+std::string installed_adapter_library(const std::string& name) {
+  return installed_part(fmt::format("libgpuhost-{}.so", name));
 }
 
 Result<void*> adapter_factory(const std::string& name, const std::string& path) {

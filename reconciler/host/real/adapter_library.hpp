@@ -9,7 +9,10 @@
 
 namespace gpuhost {
 
-/// ../lib/gpuhost/libgpuhost-NAME.so from where the running program is; nothing else is ever loaded.
+/// ../lib/gpuhost/FILE from where the running program is.
+[[nodiscard]] std::string installed_part(const std::string& file);
+
+/// That of libgpuhost-NAME.so; nothing else is ever loaded.
 [[nodiscard]] std::string installed_adapter_library(const std::string& name);
 
 /// The function gpuhost_make_NAME of the library at `path`, which is loaded for it and never closed: the

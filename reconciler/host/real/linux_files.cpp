@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/sha256.hpp"
+#include "base/text.hpp"
 #include "host/real/atomic_replacement.hpp"
 
 namespace gpuhost {
@@ -22,6 +23,15 @@ namespace {
 
 constexpr std::size_t size_limit = std::size_t{16} << 20U;
 constexpr mode_t permission_bits = 07777;
+
+/// Attributes that the kernel shows only while nobody else is busy with the device. Source: device_lock() in
+/// drivers/pci/pci-sysfs.c (driver_override_show), drivers/pci/iov.c (sriov_numvfs_show) and
+/// drivers/base/core.c (uevent_show).
+bool waits_for_device(const std::string& path) {
+  constexpr std::array<std::string_view, 3> attributes{"driver_override", "sriov_numvfs", "uevent"};
+  const auto name = std::string_view(path).substr(path.rfind('/') + 1);
+  return std::ranges::find(attributes, name) != attributes.end();
+}
 
 using DirectoryStream = std::unique_ptr<DIR, decltype([](DIR* stream) { ::closedir(stream); })>;
 
@@ -65,9 +75,22 @@ Result<std::string> read_to_end(const UniqueFd& file, const std::string& path) {
 
 }  // namespace
 
-LinuxFiles::LinuxFiles(const std::string& root) : root_(root) {}
+LinuxFiles::LinuxFiles(const std::string& root, std::string writer, std::chrono::seconds write_limit)
+    : root_(root), writes_(std::move(writer), write_limit) {}
+
+Result<void> LinuxFiles::check_free(const std::string& device) const {
+  if (const auto hangs = writes_.await(device); hangs && process_start(hangs->pid, *this) == hangs->started)
+    return fail(ErrorKind::busy, hangs->sentence());
+  const auto writes = load_abandoned_writes(*this);
+  if (!writes) return std::unexpected(writes.error());
+  const auto found = std::ranges::find(*writes, device, &AbandonedWrite::device);
+  if (found == writes->end()) return {};
+  return fail(ErrorKind::busy, found->sentence());
+}
 
 Result<std::string> LinuxFiles::read(const std::string& path) const {
+  if (waits_for_device(path))
+    if (auto free = check_free(written_device(path, {})); !free) return fail(std::move(free));
   // O_NONBLOCK: opening a FIFO that somebody left there must not wait for a writer.
   auto file = root_.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, "read");
   if (!file) return fail(std::move(file));
@@ -141,14 +164,24 @@ Result<std::string> LinuxFiles::digest(const std::string& path) const {
 }
 
 Result<void> LinuxFiles::write_attribute(const std::string& path, std::string_view text) {
-  auto file = root_.open(path, O_WRONLY | O_NOCTTY, "write");
-  if (!file) return fail(std::move(file));
-  const auto written = ::write(file->get(), text.data(), text.size());
-  if (written < 0) return std::unexpected(system_error(errno, fmt::format("write '{}' to", text), path));
-  if (static_cast<std::size_t>(written) != text.size())
-    return fail(ErrorKind::io, fmt::format("cannot write '{}' to {}: only {} of {} bytes were taken", text,
-                                           path, written, text.size()));
+  const auto device = written_device(path, text);
+  if (auto free = check_free(device); !free) return free;
+  const auto file = root_.open(path, O_WRONLY | O_NOCTTY, "write");
+  if (!file) return std::unexpected(file.error());
+  const auto what = fmt::format("write '{}' to", trim(text));
+  auto end =
+      writes_.write(*file, text, {.device = device, .request = fmt::format("{} {}", what, path)}, *this);
+  if (!end) return fail(std::move(end));
+  if (const auto* hangs = std::get_if<AbandonedWrite>(&*end)) return abandon(*hangs);
+  if (const int code = std::get<int>(*end)) return std::unexpected(system_error(code, what, path));
   return {};
+}
+
+std::unexpected<Error> LinuxFiles::abandon(const AbandonedWrite& write) {
+  auto why = write.sentence();
+  if (const auto recorded = record_abandoned_write(write, *this, *this); !recorded)
+    why += fmt::format("; later runs cannot be told of it: {}", recorded.error().sentence());
+  return fail(ErrorKind::timed_out, std::move(why));
 }
 
 Result<void> LinuxFiles::replace(const std::string& path, std::string_view content, unsigned mode) {

@@ -1,22 +1,30 @@
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "host/files.hpp"
+#include "host/real/adapter_library.hpp"
+#include "host/real/device_writes.hpp"
 #include "host/real/rooted_directory.hpp"
 
 namespace gpuhost {
 
-/// The files under a directory, seen as if it were "/". Holds no state but the root, so any thread may use
-/// it.
+/// The files under a directory, seen as if it were "/". Any thread may use it.
+///
+/// An attribute is written by a child, since the kernel may keep its writer for ever; one that is not done in
+/// its time is left alone and put on record. From then on neither that device is written to, nor what the
+/// kernel would keep a reader of waiting for is read.
 ///
 /// `replace` on a symbolic link replaces the file that the link leads to, as an editor does, so that a link
 /// to a shared or versioned file stays one; `remove` takes away the link itself. Both stay inside the root.
 class LinuxFiles final : public FileReader, public FileWriter {
  public:
-  explicit LinuxFiles(const std::string& root);
+  /// `writer` is the program that writes attributes.
+  explicit LinuxFiles(const std::string& root, std::string writer = installed_part("gpuhost-write-attribute"),
+                      std::chrono::seconds write_limit = std::chrono::seconds(60));
 
   [[nodiscard]] Result<std::string> read(const std::string& path) const override;
   [[nodiscard]] Result<std::vector<std::string>> list(const std::string& path) const override;
@@ -34,8 +42,12 @@ class LinuxFiles final : public FileReader, public FileWriter {
 
  private:
   [[nodiscard]] Result<UniqueFd> open_itself(const std::string& path) const;
+  /// busy: a write to the device has not come back.
+  [[nodiscard]] Result<void> check_free(const std::string& device) const;
+  [[nodiscard]] std::unexpected<Error> abandon(const AbandonedWrite& write);
 
   RootedDirectory root_;
+  mutable DeviceWrites writes_;
 };
 
 }  // namespace gpuhost
