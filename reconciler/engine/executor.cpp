@@ -40,7 +40,10 @@ class PhaseRun {
       while (start_one(lock)) {
       }
       if (running_ == 0) break;
+      // A step that has ended counts until it is joined, so that there is somebody at work all the time.
+      at_work(-1);
       ended_step_.wait(lock, [&] { return !ended_.empty(); });
+      at_work(1);
       join_ended();
     }
     return std::move(report_);
@@ -86,6 +89,7 @@ class PhaseRun {
       lock.lock();
       join_ended();
     } else {
+      at_work(1);
       threads_.emplace(i, std::jthread([this, i] { work(i); }));
     }
     return true;
@@ -141,12 +145,16 @@ class PhaseRun {
 
   void join_ended() {
     for (const auto i : ended_) {
-      threads_.erase(i);  // joins; the thread has nothing left to do
+      if (threads_.erase(i) > 0) at_work(-1);  // joins; the thread has nothing left to do
       state_[i] = State::ended;
       for (const auto& lane : plan_.steps[i].step.lanes) busy_lanes_.erase(lane);
       --running_;
     }
     ended_.clear();
+  }
+
+  void at_work(int more) const {
+    if (options_.at_work) options_.at_work(more);
   }
 
   const Plan& plan_;

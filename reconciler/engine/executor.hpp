@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -34,6 +35,9 @@ struct ExecutorOptions {
   unsigned workers = 16;  ///< steps run side by side at most; 1 runs them in plan order on the calling thread
   /// Set by the signal handler: nothing new starts; running steps finish.
   const std::atomic<bool>* interrupted = nullptr;
+  /// Told how many more threads (or fewer, if negative) are at work on the host, of which there is one at
+  /// first: simulated time passes only while all of them wait.
+  std::function<void(int)> at_work = {};
 };
 
 /// Runs one phase: independent steps side by side, one at a time in each lane. After a failure or an

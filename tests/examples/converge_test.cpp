@@ -169,10 +169,7 @@ units: {ksmtuned.service: {state: inactive}}
 TEST_P(Converging, WhatTheDocumentDropsIsGivenBack) {
   SimHost sim(before);
   apply(document, sim);
-  auto emptied = document_from(
-      "emptied.yaml", "apiVersion: gpuhost/v1\nkind: HostState\nmetadata: {name: " + document.desired.name +
-                          "}\npolicy: {disruption: reboot}\n");
-  const auto report = apply(emptied, sim);
+  const auto report = apply(emptied(document), sim);
   EXPECT_TRUE(settled(report)) << ::testing::PrintToString(report.errors);
   EXPECT_TRUE(Ownership::load(sim.view().files)->empty());
   const SimHost untouched(before);

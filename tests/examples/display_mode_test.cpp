@@ -140,7 +140,7 @@ TEST(DisplayModes, WhatIsSwitchedWaitsForTheBootAndIsNotSwitchedTwice) {
   gpu_hosts::Machine host(m60_in_compute_mode());
   const auto document = wanting("reload-driver", entry(first, "mode: vgpu, display: graphics"));
   auto whole = host.sim.host();
-  Silent silent;
+  Witness silent;
   const auto approved = plan_once(document.desired, host.sim.view());
   EXPECT_EQ(reconcile(document.desired, *approved, whole, silent, {.executor = {.workers = 1}})->result,
             RunReport::Result::reboot_required);

@@ -1,4 +1,3 @@
-#include <random>
 #include <string>
 #include <vector>
 
@@ -7,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "examples/applying.hpp"
+#include "examples/random.hpp"
 #include "kinds/mig/layout.hpp"
 #include "kinds/mig/profiles.hpp"
 #include "render/plan.hpp"
@@ -22,15 +22,6 @@ using ::testing::IsEmpty;
 
 constexpr std::uint16_t h100 = 0x2330;
 const std::vector<std::string> gpus{"0000:9d:00.0", "0000:c3:00.0", "0000:d1:00.0"};
-
-/// The same sample each time.
-class Dice {
- public:
-  std::size_t below(std::size_t bound) { return static_cast<std::size_t>(engine_()) % bound; }
-
- private:
-  std::mt19937 engine_{20};  // NOLINT(cert-msc51-cpp)
-};
 
 /// What `mig` of an entry may say: off, nothing, or a list that fits, in any order.
 std::string random_mig(Dice& dice) {
@@ -66,7 +57,7 @@ std::size_t count_of(const std::vector<std::string>& calls, const std::string& c
 
 TEST(MigOnAHost, AnyLayoutBecomesAnyOther) {
   SimHost sim(host_named("kvm-h100-x8"));
-  Dice dice;
+  Dice dice(20);
   for (int sample = 0; sample < 25; ++sample) {
     std::vector<std::string> migs;
     for (std::size_t i = 0; i < gpus.size(); ++i) migs.push_back(random_mig(dice));
@@ -92,7 +83,7 @@ TEST(MigOnAHost, AnyLayoutBecomesAnyOther) {
 }
 
 TEST(MigOnAHost, BusyInstancesStayWhateverIsAsked) {
-  Dice dice;
+  Dice dice(20);
   SimHost first(host_named("kvm-h100-x8"));
   const std::string start = "[{profile: 1g.10gb, count: 3}, {profile: 2g.20gb}]";
   ASSERT_TRUE(settled(apply(document_from("cut", document_with({start})), first)));

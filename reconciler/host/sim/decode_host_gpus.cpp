@@ -23,6 +23,7 @@ constexpr std::array framework_words = {Word<Framework>{"none", Framework::none}
 constexpr Format pci_address = {"a PCI address", "write it as 0000:41:00.0",
                                 [](std::string_view text) { return PciAddress::parse(text).has_value(); }};
 
+constexpr unsigned longest_reset = 3600;    // seconds
 constexpr unsigned most_functions = 65535;  // of one device, as the PCIe capability counts them
 
 std::vector<std::string> module_names(const Value& value) {
@@ -72,6 +73,9 @@ HostFile::Gpu decode_gpu(const Value& value) {
   if (const auto scheduler = reader.at("scheduler")) gpu.scheduler = decode_scheduler(scheduler);
   if (const auto next = reader.at("nextDisplay")) gpu.next_display = next.text().value_or("");
   if (const auto mixed = reader.at("mixedSizes")) gpu.mixed_sizes = mixed.boolean().value_or(false);
+  if (const auto time = reader.at("resetSeconds")) {
+    gpu.reset_time = std::chrono::seconds(time.integer(0, longest_reset).value_or(0));
+  }
   if (const auto mig = reader.at("mig")) decode_host_mig(mig, gpu);
   if (const auto gone = reader.at("gone")) gpu.gone = gone.boolean().value_or(false);
   return gpu;

@@ -24,9 +24,10 @@ std::string SimClock::utc_now() const {
                      time.hours().count(), time.minutes().count(), time.seconds().count());
 }
 
-void SimClock::advance(std::chrono::nanoseconds by) {
-  up_ += by;
-  now_ += by;
+void SimClock::advance_to(std::chrono::nanoseconds up) {
+  if (up <= up_) return;
+  now_ += up - up_;
+  up_ = up;
 }
 
 void SimClock::boot() {

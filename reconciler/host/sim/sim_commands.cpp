@@ -84,19 +84,19 @@ Result<CommandResult> SimCommands::run(const Command& command) {
   const auto name = std::string_view(path).substr(path.rfind('/') + 1);
   const Arguments arguments{command.argv.begin() + 1, command.argv.end()};
   if (auto done = run_for_gpus(name, command)) {
-    clock_.advance(!*done && done->error().kind == ErrorKind::timed_out ? command.limit
-                                                                        : std::chrono::seconds{1});
+    clock_.take(!*done && done->error().kind == ErrorKind::timed_out ? command.limit
+                                                                     : std::chrono::seconds{1});
     return *std::move(done);
   }
   if (name == "gpumodeswitch" || name == "displaymodeselector") {
-    clock_.advance(std::chrono::seconds{10});
+    clock_.take(std::chrono::seconds{10});
     return displays_.run(std::string(name), arguments);
   }
   const auto program = std::ranges::find(programs, name, &Program::name);
   if (program == std::end(programs)) {
     return fail(ErrorKind::not_found, fmt::format("cannot run {}: the simulator has no such program", path));
   }
-  clock_.advance(std::chrono::seconds{1});
+  clock_.take(std::chrono::seconds{1});
   return (this->*program->run)(arguments);
 }
 

@@ -155,7 +155,7 @@ Result<void> SimDomains::shut_down(const std::string& connection, const std::str
   if (!found) return std::unexpected(found.error());
   if (!found->domain().running) return {};
   if (found->domain().ignores_shutdown) {
-    clock_.advance(limit);
+    clock_.take(limit);
     return std::unexpected(Error{
         ErrorKind::timed_out,
         fmt::format("cannot shut down domain {}: its guest did not end within {} s", name, limit.count()),
@@ -233,7 +233,7 @@ Result<void> SimDomains::detach(const std::string& connection, const std::string
   const auto device = std::ranges::find(devices, wanted->device, &HostDevice::device);
   if (device == devices.end()) return {};
   if (domain.refuses_detach) {
-    clock_.advance(limit);
+    clock_.take(limit);
     return fail(
         ErrorKind::timed_out,
         fmt::format("cannot detach a device from domain {}: its guest did not let go of it within {} s", name,

@@ -159,9 +159,12 @@ bool SimGpus::is_held(const PciAddress& address) const {
 
 Result<GpuSwitch> SimGpus::set_mig_mode(const PciAddress& address, bool on) {
   return partition(address, "set the MIG mode", [&](MigModel& model) -> MigAnswer<GpuSwitch> {
+    auto& gpu = host_.machine.gpus.at(address);
+    const bool resets = gpu.mig.mode.current != on;
     const auto done = model.set_mode(on, is_held(address));
     if (!done && done.error() != MigRefusal::in_use) return std::unexpected(done.error());
-    return host_.machine.gpus.at(address).mig.mode;
+    if (done && resets) clock_.take(gpu.reset_time);
+    return gpu.mig.mode;
   });
 }
 
@@ -245,6 +248,7 @@ CommandResult SimGpus::nvidia_smi(const std::vector<std::string>& arguments) {
   if (is_held(*address))
     return {1, fmt::format("The following GPUs could not be reset:\n  {}: In use by another client\n", name)};
   restart(**gpu, hardware_of(*address, **gpu));
+  clock_.take((*gpu)->reset_time);
   return {0, fmt::format("{} was successfully reset.\nAll done.\n", name)};
 }
 

@@ -9,6 +9,7 @@
 #include "host/gpus.hpp"
 #include "host/sim/gpu/mig_model.hpp"
 #include "host/sim/host_file.hpp"
+#include "host/sim/sim_clock.hpp"
 #include "host/sim/sim_device_tree.hpp"
 #include "host/sim/sim_nvidia.hpp"
 
@@ -23,8 +24,8 @@ class SimGpus {
  public:
   using Alive = MigModel::Alive;
 
-  SimGpus(HostFile& host, const SimDeviceTree& tree, const SimNvidia& nvidia, Alive alive)
-      : host_(host), tree_(tree), nvidia_(nvidia), alive_(std::move(alive)) {}
+  SimGpus(HostFile& host, const SimDeviceTree& tree, const SimNvidia& nvidia, SimClock& clock, Alive alive)
+      : host_(host), tree_(tree), nvidia_(nvidia), clock_(clock), alive_(std::move(alive)) {}
 
   // As in GpuReader and GpuWriter.
   [[nodiscard]] Result<GpuReports> gpus() const;
@@ -69,6 +70,7 @@ class SimGpus {
   HostFile& host_;
   const SimDeviceTree& tree_;
   const SimNvidia& nvidia_;
+  SimClock& clock_;
   Alive alive_;
 };
 

@@ -1,7 +1,9 @@
 #include "host/sim/sim_host.hpp"
 
 #include <algorithm>
+#include <condition_variable>
 #include <mutex>
+#include <set>
 
 #include <fmt/ranges.h>
 
@@ -45,6 +47,7 @@ struct SimHost::World {
     std::string call;
     unsigned left;
     Error error;
+    Work work;
   };
 
   explicit World(HostFile given) : file(std::move(given)) {}
@@ -54,22 +57,41 @@ struct SimHost::World {
   /// One call through a port.
   template <class T, class Act>
   Result<T> call(const char* name, const std::string& object, bool write, Act act) {
-    const std::lock_guard lock(mutex);
+    std::unique_lock lock(mutex);
+    if (before_call) before_call({name, object, write});
     log.push_back({name, object, write});
-    if (auto fault = due(object.empty() ? name : fmt::format("{} {}", name, object))) {
-      return std::unexpected(*std::move(fault));
-    }
-    return act();
+    const auto fault = due(object.empty() ? name : fmt::format("{} {}", name, object));
+    if (fault && fault->work == Work::not_done) return std::unexpected(fault->error);
+    Result<T> result = act();
+    pass(time.taken(), lock);
+    if (fault) return std::unexpected(fault->error);
+    return result;
   }
 
-  std::optional<Error> due(const std::string& call) {
-    std::optional<Error> error;
+  /// Makes the calling thread wait; others go on meanwhile.
+  void pass(std::chrono::nanoseconds wait, std::unique_lock<std::mutex>& lock) {
+    if (wait <= std::chrono::nanoseconds{0}) return;
+    const auto waiting = waits_until.insert(time.now() + wait);
+    go_on_if_all_wait();
+    time_passed.wait(lock, [&] { return time.now() >= *waiting; });
+    waits_until.erase(waiting);
+  }
+
+  /// To the first moment that somebody waits for.
+  void go_on_if_all_wait() {
+    if (waits_until.empty() || waits_until.size() < threads) return;
+    time.advance_to(*waits_until.begin());
+    time_passed.notify_all();
+  }
+
+  std::optional<Fault> due(const std::string& call) {
+    std::optional<Fault> found;
     std::erase_if(faults, [&](Fault& fault) {
       if (fault.call != call || --fault.left > 0) return false;
-      error = fault.error;
+      found = fault;
       return true;
     });
-    return error;
+    return found;
   }
 
   /// One that the host file does not list cannot be seen to end.
@@ -294,8 +316,8 @@ struct SimHost::World {
       for (auto left = limit;; left -= std::chrono::seconds{1}) {
         if (done()) return true;
         if (left <= std::chrono::seconds{0}) return false;
-        const std::lock_guard lock(world.mutex);
-        world.time.advance(std::chrono::seconds{1});
+        std::unique_lock lock(world.mutex);
+        world.pass(std::chrono::seconds{1}, lock);
         world.nvidia.device_event();
       }
     }
@@ -329,15 +351,19 @@ struct SimHost::World {
   std::mutex mutex;
   std::vector<Access> log;
   std::vector<Fault> faults;
+  std::function<void(const Access&)> before_call;
 
   SimClock time;
+  std::condition_variable time_passed;
+  std::size_t threads = 1;                              ///< that are at work
+  std::multiset<std::chrono::nanoseconds> waits_until;  ///< of those that wait, since boot
   SimFiles disk{file.files};
   NodeUsers node_users = [this](const std::string& node) { return users_of(file, disk, node); };
   SimDeviceTree devices{disk};
   SimMdev mdev{devices, node_users};
   SimVendorVfio vendor_vfio{devices, node_users};
   SimNvidia nvidia{file, devices, mdev, vendor_vfio, node_users};
-  SimGpus nvml{file, devices, nvidia, [this](int pid) { return is_alive(pid); }};
+  SimGpus nvml{file, devices, nvidia, time, [this](int pid) { return is_alive(pid); }};
   SimPci pci{file, devices, nvidia, node_users};
   SimSysfs sysfs{disk, pci, mdev, vendor_vfio};
   SimModules kernel_modules{file, disk, pci};
@@ -402,9 +428,20 @@ std::vector<SimHost::Access> SimHost::accesses() const {
   return world_->log;
 }
 
-void SimHost::inject(const std::string& call, unsigned nth, Error error) {
+void SimHost::watch(std::function<void(const Access&)> before_call) {
   const std::lock_guard lock(world_->mutex);
-  world_->faults.push_back({std::string(trim(call)), nth, std::move(error)});
+  world_->before_call = std::move(before_call);
+}
+
+void SimHost::at_work(int more) {
+  const std::lock_guard lock(world_->mutex);
+  world_->threads = static_cast<std::size_t>(static_cast<int>(world_->threads) + more);
+  world_->go_on_if_all_wait();
+}
+
+void SimHost::inject(const std::string& call, unsigned nth, Error error, Work work) {
+  const std::lock_guard lock(world_->mutex);
+  world_->faults.push_back({std::string(trim(call)), nth, std::move(error), work});
 }
 
 }  // namespace gpuhost

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -35,8 +36,18 @@ class SimHost {
   };
   [[nodiscard]] std::vector<Access> accesses() const;
 
-  /// The `nth` call from now (1: the next) whose "call object" equals `call` fails with `error`.
-  void inject(const std::string& call, unsigned nth, Error error);
+  enum class Work { not_done, done };
+  /// The `nth` call from now (1: the next) whose "call object" equals `call` fails with `error`, although it
+  /// may have done its work, as a call that times out.
+  void inject(const std::string& call, unsigned nth, Error error, Work work = Work::not_done);
+
+  /// Called before each call; it must not use the host. What it throws comes out of the call, which then has
+  /// done nothing: the caller ends there, as a process does that is killed.
+  void watch(std::function<void(const Access&)> before_call);
+
+  /// So many more threads of the caller's, or fewer, use the host side by side; there is one at first. What
+  /// takes time makes its thread wait, and time passes when all of them do.
+  void at_work(int more);
 
  private:
   struct World;

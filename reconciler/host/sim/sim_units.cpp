@@ -71,7 +71,7 @@ Result<void> SimUnits::stop(const std::string& unit, std::chrono::seconds limit)
   if ((*found)->refuses_to_stop) {
     state.active_state = "deactivating";
     state.sub_state = "stop-sigterm";
-    clock_.advance(limit);
+    clock_.take(limit);
     return fail(ErrorKind::timed_out,
                 fmt::format("cannot stop unit {}: still deactivating (stop-sigterm) after {} s", unit,
                             limit.count()));

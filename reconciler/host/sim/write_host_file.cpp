@@ -234,6 +234,7 @@ Node gpu_node(const HostFile::Gpu& gpu) {
   if (gpu.scheduler != VgpuScheduler{}) add(node, "scheduler", scheduler_node(gpu.scheduler));
   if (!gpu.next_display.empty()) add(node, "nextDisplay", text_node(gpu.next_display));
   if (gpu.mixed_sizes) add(node, "mixedSizes", boolean(true));
+  if (gpu.reset_time.count() > 0) add(node, "resetSeconds", raw(fmt::format("{}", gpu.reset_time.count())));
   add_mig(node, gpu);
   if (gpu.gone) add(node, "gone", boolean(true));
   return node;
