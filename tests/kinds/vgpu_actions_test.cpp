@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include "kinds/gpu_facts.hpp"
 #include "kinds/one_pass.hpp"
 #include "kinds/vgpu/params.hpp"
 #include "kinds/vgpu/vgpu.hpp"
@@ -206,6 +207,29 @@ TEST(VgpuParams, AreReadAsTheyAreWritten) {
   EXPECT_EQ(parse_vgpu_params("\n"), VgpuParams{});
   EXPECT_EQ(parse_vgpu_params("nonsense"), VgpuParams{});
   EXPECT_EQ(to_text({}), " ");
+}
+
+/// Who needs a GPU without vGPUs for a while gets it so, and the vGPUs come back as they were.
+TEST(VgpuActions, WhatIsInTheWayIsLentAndMadeAgain) {
+  OnA100 on;
+  ASSERT_TRUE(on.run(create(a100_functions[2], {{"enable_uvm", "1"}})));
+  const auto there = on.host.vgpu(uuid);
+  const auto seen = on.kind->observe(on.host.fake.view());
+  const Ownership owned;
+  const Policy policy;
+  const PlanInput input{"doc", owned, policy};
+  const auto whole = on.kind->offer(gpu_facts::without_vgpus(*PciAddress::parse(a100)), *seen, input);
+  ASSERT_EQ(whole.size(), 1U);
+  ASSERT_THAT(whole[0].needs, ElementsAre(Fact{"vgpu/" + uuid, "absent"}));
+  const auto one = on.kind->offer(whole[0].needs[0], *seen, input);
+  ASSERT_EQ(one.size(), 1U);
+  EXPECT_THAT(one[0].acquire->provides, ElementsAre(whole[0].needs[0]));
+  EXPECT_THAT(one[0].release->ends, ElementsAre(whole[0].needs[0]));
+  ASSERT_TRUE(on.run(one[0].acquire->action));
+  EXPECT_THAT(on.host.vgpus(), IsEmpty());
+  ASSERT_TRUE(on.run(one[0].release->action));
+  EXPECT_EQ(on.host.vgpu(uuid), there);
+  EXPECT_EQ(on.host.params(uuid), "enable_uvm=1\n");
 }
 
 }  // namespace
