@@ -151,7 +151,7 @@ Step load_step(const DriverChange& change) {
     }
   }
   for (const auto* gpu : change.held) {
-    step.provides.push_back(gpu_facts::bound(gpu->address, gpu_facts::nvidia_driver));
+    if (state.loaded) step.provides.push_back(gpu_facts::bound(gpu->address, gpu_facts::nvidia_driver));
     step.lanes.push_back("gpu/" + gpu->address.to_string());
   }
   return step;
