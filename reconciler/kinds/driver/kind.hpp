@@ -44,7 +44,8 @@ struct DriverState {
   bool has_key = false;              ///< with which DKMS signs what it builds
   Result<PackageTool> tool = PackageTool::none;
   std::map<std::string, Result<UnitState>> services = {};  ///< that open GPUs or serve vGPUs, those that run
-  /// Of the document's source, if it is a file and would be installed; nothing: neither.
+  bool has_copy = false;                                   ///< of the document's source, as its sha256 says
+  /// Of the document's source, if it is a file that would be copied and installed; nothing: it is not.
   std::optional<Result<std::string>> source_digest = {};
   std::shared_ptr<const Result<Inventory>> inventory;
   std::shared_ptr<const Usage> usage;

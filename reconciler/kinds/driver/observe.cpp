@@ -193,8 +193,11 @@ DriverState Driver::look(const HostView& host) const {
   state.flavor = look_at_flavor(host, state);
   state.inventory = inventory_of(host);
   state.usage = usage_of(host);
-  if (is_to_be_installed(state) && spec_->source->form != PackageSource::Form::package)
-    state.source_digest = files.digest(spec_->source->what);
+  if (is_to_be_installed(state) && spec_->source->form != PackageSource::Form::package) {
+    const auto copy = files.digest(copy_of(*spec_->source));
+    state.has_copy = copy && *copy == spec_->source->sha256;
+    if (!state.has_copy) state.source_digest = files.digest(spec_->source->what);
+  }
   state.today = host.clock.utc_now();
   return state;
 }

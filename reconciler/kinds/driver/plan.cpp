@@ -195,9 +195,7 @@ void add_change(DriverChange change, Proposal& proposal) {
   const auto& state = change.state;
   change.removes_first = removes_first(change);
   const auto add = [&](Step step) -> Step& { return proposal.steps.emplace_back(std::move(step)); };
-  const bool from_file =
-      change.then && change.then->source && change.then->source->form != PackageSource::Form::package;
-  if (from_file) add(copy_step(*change.then->source));
+  if (change.needs_copy()) add(copy_step(*change.then->source));
   if (state.loaded) check_users(state, add(unload_step(change)).blocked_by);
   if (change.now && (!change.then || change.removes_first)) {
     auto& step = add(remove_step(change));

@@ -80,8 +80,7 @@ Step unload_step(const DriverChange& change) {
     step.affects.push_back({.type = "gpu", .name = address.to_string()});
     step.lanes.push_back("gpu/" + address.to_string());
   }
-  if (change.then && change.then->source && change.then->source->form != PackageSource::Form::package)
-    step.needs.push_back(copied);
+  if (change.needs_copy()) step.needs.push_back(copied);
   need_services_down(state, step);
   step.provides = {unloaded, module_unloaded(nvidia_module)};
   step.ends.push_back(module_loaded(nvidia_module));
@@ -118,7 +117,7 @@ Step install_step(const DriverChange& change) {
   step.progress = fmt::format("installing NVIDIA's driver {}", driver.version);
   step.before = shown(change.now);
   step.after = shown(driver);
-  if (driver.source->form != PackageSource::Form::package) step.needs.push_back(copied);
+  if (change.needs_copy()) step.needs.push_back(copied);
   if (state.loaded) step.needs.push_back(unloaded);
   if (change.removes_first) step.needs.push_back(removed);
   if (state.nouveau_loaded && *state.nouveau_loaded) step.needs.push_back(module_unloaded(nouveau_module));

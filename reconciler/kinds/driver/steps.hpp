@@ -25,6 +25,11 @@ struct DriverChange {
   std::optional<DriverPackage> then;  ///< nothing: none
   std::vector<const Gpu*> held;       ///< GPUs that the driver has
   bool removes_first = false;         ///< what is there goes by its own means before the new one comes
+
+  /// The source is a file that an earlier step has not copied yet.
+  [[nodiscard]] bool needs_copy() const {
+    return then && then->source && then->source->form != PackageSource::Form::package && !state.has_copy;
+  }
 };
 
 /// Copies the source to where only root can change it, hashing what it copies.
