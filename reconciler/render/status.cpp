@@ -280,7 +280,8 @@ std::string status_text(const StatusView& view, const Style& style) {
     for (const auto& item : view.status.value("conditions", Json::array()))
       text += condition_line(item, style);
     const auto last_run = view.status.value("last_run", Json());
-    text += fmt::format("Last run: {} at {}\n", field(last_run, "result"), field(last_run, "ended"));
+    if (!last_run.is_null())
+      text += fmt::format("Last run: {} at {}\n", field(last_run, "result"), field(last_run, "ended"));
   } else {
     text += "No run has changed this host since it was booted.\n";
   }

@@ -63,8 +63,9 @@ class AbandonedWrites(HostTest):
 
     def test_it_is_over_with_the_boot(self):
         self.host.write_text(self.host.read_text().replace("nova:instance", "lab:instance"))  # whose guest bars reboots
-        self.summary(HEAD % "reboot" + "kernel: {parameters: {pcie_aspm: 'off'}}\n", "--reboot")
-        self.applied(left(1))
+        reboot = "kernel: {parameters: {pcie_aspm: 'off'}}\n"
+        self.summary(HEAD % "reboot" + reboot, "--reboot")
+        self.applied(left(1, "reboot", reboot))
 
     def test_it_is_over_when_the_process_is_gone_or_another_one(self):
         self.host.write_text(self.host.read_text().replace(" 98765 0 0'", " 98766 0 0'"))
