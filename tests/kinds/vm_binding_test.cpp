@@ -92,6 +92,20 @@ TEST(VmBinding, ARunningGuestGetsItAtItsNextStart) {
               HasSubstr("no NVIDIA device, and 0000:61:00.0 from its next start"));
 }
 
+TEST(VmBinding, ARunningGuestIsManagedUntilItsNextStart) {
+  auto managed = gpu_element;
+  managed.replace(managed.find("managed='no'"), 12, "managed='yes'");
+  auto host = host_with(on("train", managed));
+  const auto document = Document().devices({{whole, "right"}});
+  const auto owned = applied(document, host);
+  const auto proposal = proposal_of(document, host, owned);
+  EXPECT_THAT(proposal.steps, IsEmpty());
+  ASSERT_EQ(proposal.conditions.size(), 1U);
+  EXPECT_EQ(proposal.conditions[0].type, Condition::Type::pending_guest_restart);
+  EXPECT_THAT(proposal.conditions[0].message,
+              HasSubstr("takes 0000:61:00.0 from vfio-pci when the guest stops"));
+}
+
 TEST(VmBinding, ASavedGuestGoesOnWithWhatItHad) {
   auto host = host_with(off("train"));
   auto& train = host.guests->at("train");

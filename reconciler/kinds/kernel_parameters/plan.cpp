@@ -87,6 +87,7 @@ class Comparison {
   [[nodiscard]] Step forget_step(const std::string& address, const ParameterChange& wanted,
                                  const Occurrences& values) const;
   [[nodiscard]] Step rebuild_step() const;
+  void warn_of_next_boot();
   [[nodiscard]] std::vector<std::string> words_lost() const;
 
   const KernelParametersState& state_;
@@ -355,8 +356,23 @@ std::vector<std::string> Comparison::words_lost() const {
   return lost;
 }
 
+/// No loader goes back to the old words by itself.
+void Comparison::warn_of_next_boot() {
+  const bool changes_boot = !to_build_.empty() || std::ranges::any_of(proposal_.steps, [](const Step& step) {
+    return !step.provides_at_boot.empty();
+  });
+  if (!changes_boot) return;
+  proposal_.notes.push_back(
+      {Note::Severity::info, "kernel.boot_loader",
+       fmt::format("a kernel that does not come up with this command line is not brought back by itself: "
+                   "{} boots it again",
+                   state_.boot->loader),
+       "keep the host's console at hand: in the boot menu, 'e' edits the words of one boot"});
+}
+
 Proposal Comparison::finish() && {
   if (!to_build_.empty()) proposal_.steps.push_back(rebuild_step());
+  warn_of_next_boot();
   return std::move(proposal_);
 }
 

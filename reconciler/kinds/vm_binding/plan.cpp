@@ -137,12 +137,24 @@ class Comparison {
     const bool goes_on = guest_.domain.saved || (keeps_running() && !is_changed_live());
     if (!goes_on || !guest_.live) return {};
     const auto plugged = table_.of(*guest_.live);
-    if (plugged == wanted) return {};
+    if (plugged == wanted) return still_managed(wanted);
     if (guest_.domain.saved)
       return fmt::format("the saved guest goes on with {}, and has {} once it was shut down and started",
                          shown(plugged), shown(wanted));
     return fmt::format("the running guest has {}, and {} from its next start on", shown(plugged),
                        shown(wanted));
+  }
+
+  /// The devices that libvirt will bind by itself when the guest stops, however it is defined by now.
+  [[nodiscard]] std::string still_managed(const Devices& wanted) const {
+    Devices managed;
+    for (const auto& device : guest_.live->host_devices)
+      if (device.managed && device.is_pci() && wanted.contains(device.device)) managed.insert(device.device);
+    if (managed.empty()) return {};
+    return fmt::format(
+        "libvirt takes {} from vfio-pci when the guest stops (managed='yes'), and no more from its next "
+        "start on",
+        shown(managed));
   }
 
   void compare_running_guest(const Devices& wanted) {
