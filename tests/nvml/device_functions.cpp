@@ -1,9 +1,11 @@
 #include <algorithm>
+#include <cerrno>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include "nvml/call.hpp"
+#include "nvml/kernel_gpus.hpp"
 
 // Opening the library, and GPUs as such. The comments of nvml.h say what each function returns when:
 // NVIDIA/go-nvml gen/nvml/nvml.h.
@@ -23,6 +25,7 @@ std::optional<nvml::Return> take_fault(FakeDriver& driver, std::string_view func
 }
 
 bool is_held(const FakeDriver& driver, const FakeGpu& gpu) {
+  if (gpu.bound != 0) return kernel::is_held(gpu);
   return gpu.held || std::ranges::any_of(driver.sessions, [](int pid) { return pid != ::getpid(); });
 }
 
@@ -61,6 +64,7 @@ nvml::Return give_switch(const std::optional<GpuSwitch>& state, unsigned* curren
 nvml::Return open_library(const char* function) {
   ++opened_here;
   const auto opened = answer(function, Right::anybody, [](FakeDriver& driver) {
+    kernel::open_nodes(driver);
     driver.sessions.push_back(::getpid());
     ++driver.opened;
     return nvml::success;
@@ -84,6 +88,10 @@ nvml::Return restart_gpu(const char* bus_id) {
   const auto address = PciAddress::parse(bus_id);
   const auto gpu = std::ranges::find_if(driver.gpus, [&](const auto& one) { return one.address == address; });
   if (gpu == driver.gpus.end()) return nvml::not_found;
+  if (locked.in_kernel()) {
+    const int error = kernel::reset(*gpu);  // which the next call takes notice of
+    return error == EBUSY ? nvml::in_use : error != 0 ? nvml::unknown : nvml::success;
+  }
   if (gpu->held || !driver.sessions.empty()) return nvml::in_use;
   FakeDriver::restart(*gpu);
   locked.save();
@@ -115,7 +123,7 @@ Return nvmlShutdown() {
     if (own != driver.sessions.end()) driver.sessions.erase(own);
     return nvml::success;
   });
-  if (done == nvml::success) --opened_here;
+  if (done == nvml::success && --opened_here == 0) kernel::close_nodes();
   return done;
 }
 

@@ -4,11 +4,15 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <fstream>
+#include <sstream>
 
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "nvml/kernel_gpus.hpp"
 
 namespace gpuhost::fake_nvml {
 
@@ -130,6 +134,8 @@ FakeGpu read_gpu(const Json& json) {
   if (json.contains("mixed_sizes")) gpu.mixed_sizes = json.at("mixed_sizes").get<bool>();
   gpu.vgpus = json.value("vgpus", 0U);
   gpu.held = json.value("held", false);
+  gpu.bound = json.value("bound", 0U);
+  gpu.resets = json.value("resets", 0U);
   gpu.handle = json.value("handle", std::uint64_t{0});
   return gpu;
 }
@@ -143,6 +149,8 @@ Json write_gpu(const FakeGpu& gpu) {
             {"stores_mode", gpu.hardware.stores_mode},
             {"mode", write_switch(gpu.mig.mode)},
             {"held", gpu.held},
+            {"bound", gpu.bound},
+            {"resets", gpu.resets},
             {"handle", gpu.handle}};
   if (gpu.serial) json["serial"] = *gpu.serial;
   if (gpu.ecc) json["ecc"] = write_switch(*gpu.ecc);
@@ -218,18 +226,36 @@ Json write_driver(const FakeDriver& driver) {
   return json;
 }
 
+namespace {
+
+std::string read_all(int file) {
+  std::string text;
+  char part[4096];
+  for (::ssize_t count = 0; (count = ::read(file, part, sizeof part)) > 0;)
+    text.append(part, static_cast<std::size_t>(count));
+  return text;
+}
+
+std::string read_boards() {
+  std::ifstream file(kernel::boards_file);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+}  // namespace
+
 Locked::Locked() {
-  const char* const path = std::getenv("GPUHOST_NVML_STATE");
-  if (path == nullptr) return;
-  file_ = ::open(path, O_RDWR | O_CLOEXEC);
-  struct ::stat status{};
-  if (file_ < 0 || ::flock(file_, LOCK_EX) != 0 || ::fstat(file_, &status) != 0) return;
-  text_.resize(static_cast<std::size_t>(status.st_size));
-  if (::pread(file_, text_.data(), text_.size(), 0) != status.st_size) return;
-  const auto json = Json::parse(text_, nullptr, false);
+  const char* const given = std::getenv("GPUHOST_NVML_STATE");
+  in_kernel_ = given == nullptr;
+  file_ = ::open(in_kernel_ ? kernel::state_node : given, O_RDWR | O_CLOEXEC);
+  if (file_ < 0 || ::flock(file_, LOCK_EX) != 0) return;
+  text_ = read_all(file_);
+  const auto json = Json::parse(in_kernel_ && text_.empty() ? read_boards() : text_, nullptr, false);
   if (json.is_discarded()) return;
   driver_ = read_driver(json);
   std::erase_if(driver_.sessions, [](int pid) { return !is_alive(pid); });
+  if (in_kernel_) kernel::take_up(driver_, unbound_);
   valid_ = true;
 }
 
@@ -238,12 +264,16 @@ Locked::~Locked() {
 }
 
 void Locked::save() {
+  if (in_kernel_) {
+    if (!kernel::hand_down(driver_)) std::abort();
+    std::ranges::copy(unbound_, std::back_inserter(driver_.gpus));
+  }
   driver_.renew_handles();
   const std::string text = write_driver(driver_).dump(1) + "\n";
   if (text == text_) return;
-  const bool written = ::ftruncate(file_, 0) == 0 &&
-                       ::pwrite(file_, text.data(), text.size(), 0) == static_cast<::ssize_t>(text.size());
-  if (!written) std::abort();
+  const bool emptied = in_kernel_ || ::ftruncate(file_, 0) == 0;
+  if (!emptied || ::pwrite(file_, text.data(), text.size(), 0) != static_cast<::ssize_t>(text.size()))
+    std::abort();
 }
 
 }  // namespace gpuhost::fake_nvml

@@ -34,6 +34,10 @@ struct FakeGpu {
   std::optional<bool> mixed_sizes;                ///< nothing: it has no such mode
   unsigned vgpus = 0;                             ///< time-sliced ones, in use or not
   bool held = false;                              ///< somebody else has it open
+  /// Of a GPU that a kernel module has: numbers that tell one binding and one reset from the next. 0: not
+  /// bound.
+  unsigned bound = 0;
+  unsigned resets = 0;
   /// Handles that are valid: a reset and a destruction make them void, and none is given twice.
   std::uint64_t handle = 0;
   std::map<Part, std::uint64_t> parts;
@@ -65,7 +69,8 @@ struct FakeDriver {
 [[nodiscard]] FakeDriver read_driver(const Json& json);
 [[nodiscard]] Json write_driver(const FakeDriver& driver);
 
-/// The state file of $GPUHOST_NVML_STATE, locked while this lives. Written back by save().
+/// The state file of $GPUHOST_NVML_STATE, or what the kernel keeps, locked while this lives. Written back by
+/// save().
 class Locked {
  public:
   Locked();
@@ -76,13 +81,17 @@ class Locked {
   /// False: there is no such file, or it cannot be read.
   [[nodiscard]] bool valid() const { return valid_; }
   FakeDriver& driver() { return driver_; }
+  /// Whether it is the kernel that has the GPUs.
+  [[nodiscard]] bool in_kernel() const { return in_kernel_; }
   void save();
 
  private:
   int file_ = -1;
   bool valid_ = false;
+  bool in_kernel_ = false;
   std::string text_;  ///< what the file held
   FakeDriver driver_;
+  std::vector<FakeGpu> unbound_;
 };
 
 }  // namespace gpuhost::fake_nvml
