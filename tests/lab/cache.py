@@ -1,6 +1,7 @@
 """What the lab keeps between runs, and the folders of one run: ${XDG_CACHE_HOME:-~/.cache}/gpuhost-lab.
 
-What is kept is named by a hash of all that goes into it, so that a change of an input builds a new one.
+What is kept is named by a hash of all that goes into it, so that a change of an input builds a new one. Of each sort the
+ones that were used last are kept, and those that a running program has.
 """
 
 import contextlib
@@ -13,6 +14,10 @@ import subprocess
 import sys
 import tempfile
 import time
+
+
+KEPT_OF_A_SORT = 3  # for branches that are worked on side by side
+held = {}  # what this program uses, by name: an open folder under a shared lock
 
 
 class CannotBuild(Exception):
@@ -33,11 +38,34 @@ def key(*inputs):
 def kept(name, build):
     """The kept folder of this name, filled by build(folder) if it is not there yet. Runs beside each other build once."""
     root().mkdir(parents=True, exist_ok=True)
-    with open(root() / f"{name.split('-')[0]}.lock", "w") as lock:
+    sort = name.split("-")[0]
+    with open(root() / f"{sort}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (root() / name).is_dir():
             build_aside(name, build)
+        hold(name)
+        remove_unused(sort)
     return root() / name
+
+
+def hold(name):
+    if name not in held:
+        held[name] = os.open(root() / name, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(held[name], fcntl.LOCK_SH)
+    os.utime(root() / name)
+
+
+def remove_unused(sort):
+    by_use = sorted(root().glob(f"{sort}-*"), key=lambda folder: folder.stat().st_mtime, reverse=True)
+    for folder in by_use[KEPT_OF_A_SORT:]:
+        end = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(end, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder)
+        except BlockingIOError:
+            pass  # a program has it
+        finally:
+            os.close(end)
 
 
 def build_aside(name, build):

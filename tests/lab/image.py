@@ -16,7 +16,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 DISK_SIZE = 3 << 30
 SECTOR = 512
 BIOS_BOOT = "21686148-6449-6E6F-744E-656564454649"
-COMMAND_LIMIT = 120
+COMMAND_LIMIT = 300
 PROBE_LIMIT = 20
 EMULATED = ["-accel", "tcg,thread=multi,tb-size=512", "-cpu", "max,la57=off"]
 ACCELERATED = ["-accel", "kvm", "-cpu", "host"]
@@ -103,9 +103,9 @@ def install_boot_loader(folder, scratch, kernel, initramfs, accelerator):
     """Into the disk, by the distribution's own tools, from a machine that QEMU boots without a boot loader."""
     (scratch / "install").mkdir()
     with machine.Machine(scratch / "install", folder / "disk.qcow2", folder, accelerator) as first:
-        first.power_on("-kernel", str(kernel), "-initrd", str(initramfs), "-append", "root=/dev/vda2 rw console=ttyS0")
+        first.power_on("-kernel", str(kernel), "-initrd", str(initramfs), "-append", "root=/dev/vda2 rw console=ttyS0 no_timer_check")
         first.await_boot()
-        first.run("grub-install --target=i386-pc /dev/vda && update-grub && sync", seconds=300)
+        first.run("grub-install --target=i386-pc /dev/vda && update-grub && sync", seconds=600)
 
 
 def save_booted(folder, scratch, accelerator):
@@ -116,5 +116,5 @@ def save_booted(folder, scratch, accelerator):
     with machine.Machine(scratch / "ready", ready, folder, accelerator) as booted:
         booted.power_on()
         booted.await_boot()
-        booted.run(f"virsh --quiet list && virsh domcapabilities > /dev/null && umount {machine.SHARE} && sync", seconds=240)
+        booted.run(f"virsh --quiet list && virsh domcapabilities > /dev/null && umount {machine.SHARE} && sync", seconds=600)
         booted.save(folder / "ready.state")
