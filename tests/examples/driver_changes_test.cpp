@@ -25,8 +25,9 @@ std::string start_of(const std::string& name) {
   if (name.empty())
     return "apiVersion: gpuhost/v1\nkind: HostState\nmetadata: {name: kvm-gpu-11}\npolicy:\n  disruption: "
            "reload-driver\n";
+  const auto example = text_of(examples / host_name / (name + ".yaml"));
   std::string text;
-  for (const auto line : lines(text_of(examples / host_name / (name + ".yaml"))))
+  for (const auto line : lines(example))
     if (!line.starts_with("driver:"))
       text.append(line.starts_with("  disruption:") ? "  disruption: reload-driver" : line).append("\n");
   return text;
