@@ -67,7 +67,7 @@ ExitCode run_import(const Options& options) {
   const auto target = Target::open(options);
   if (!target) return target.error();
   const auto view = target->view();
-  const auto imported = peer->import({diagnostics, options.configuration, view});
+  const auto imported = peer->import({diagnostics, options.configuration, view, inventory_of(view)});
   if (!imported) {
     print_error(diagnostics.render());
     return ExitCode::invalid_document;

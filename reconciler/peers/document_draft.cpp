@@ -60,9 +60,4 @@ std::string name_of_vgpu_type(std::string_view type) {
   return lower_case(type.substr(type.rfind(' ') + 1));
 }
 
-const Gpu* gpu_at(const HostView& host, const PciAddress& address) {
-  const auto inventory = inventory_of(host);
-  return *inventory ? (**inventory).owner_of(address) : nullptr;
-}
-
 }  // namespace gpuhost

@@ -6,7 +6,6 @@
 
 #include "base/pci_address.hpp"
 #include "document/node.hpp"
-#include "inventory/inventory.hpp"
 #include "peers/peers.hpp"
 
 namespace gpuhost {
@@ -34,9 +33,5 @@ class DocumentDraft {
 
 /// A name for vGPUs of a type: its last word, "a100-4c".
 [[nodiscard]] std::string name_of_vgpu_type(std::string_view type);
-
-/// The GPU of the host that the address belongs to; null: there is none, or the host has no PCI bus. Valid as
-/// long as the look that `host` is of.
-[[nodiscard]] const Gpu* gpu_at(const HostView& host, const PciAddress& address);
 
 }  // namespace gpuhost

@@ -49,7 +49,7 @@ std::optional<Imported> import_driverctl(const PeerFiles& files) {
   for (std::uint32_t source = 0; source < files.diagnostics.source_count(); ++source)
     for (const auto& [device, driver] : overrides_in(source, files.diagnostics)) {
       const auto address = PciAddress::parse(device);
-      const auto* gpu = address ? gpu_at(files.host, *address) : nullptr;
+      const auto* gpu = address ? files.gpu_at(*address) : nullptr;
       if (gpu == nullptr)
         draft.leave_out(fmt::format(
             "{} for {}: the host has no NVIDIA GPU there; give its recording with --host", driver, device));

@@ -75,7 +75,7 @@ class MdevctlImport {
       return malformed(source,
                        fmt::format("'{}' under '{}' is no definition of a mediated device", uuid, parent));
     const auto what = fmt::format("device {} under {}", uuid, parent);
-    const auto* gpu = address ? gpu_at(files_.host, *address) : nullptr;
+    const auto* gpu = address ? files_.gpu_at(*address) : nullptr;
     if (gpu == nullptr)
       return draft_.leave_out(
           what + ": the host has no NVIDIA GPU with that address; give its recording with --host");

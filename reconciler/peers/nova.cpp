@@ -98,7 +98,7 @@ class NovaImport {
 
   void use(const std::string& text, Use how) {
     const auto address = PciAddress::parse(text);
-    const auto* gpu = address ? gpu_at(files_.host, *address) : nullptr;
+    const auto* gpu = address ? files_.gpu_at(*address) : nullptr;
     if (gpu == nullptr)
       return draft_.leave_out(
           fmt::format("{}: the host has no NVIDIA GPU there; give its recording with --host", text));
@@ -133,7 +133,7 @@ class NovaImport {
   void add_gpu(const PciAddress& address, Use use) {
     Node content = mapping_node();
     add_entry(content, "mode", plain_node(use == Use::vgpu ? "vgpu" : "passthrough"));
-    const auto* gpu = gpu_at(files_.host, address);
+    const auto* gpu = files_.gpu_at(address);
     if (use == Use::vgpu && gpu != nullptr && gpu->total_functions)
       add_entry(content, "functions", plain_node("enabled"));
     draft_.add_gpu(match_node(address), std::move(content));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -7,6 +8,7 @@
 #include "document/diagnostics.hpp"
 #include "document/node.hpp"
 #include "host/host.hpp"
+#include "inventory/inventory.hpp"
 
 namespace gpuhost {
 
@@ -14,7 +16,13 @@ namespace gpuhost {
 struct PeerFiles {
   Diagnostics& diagnostics;   ///< its sources are the files; their problems go there
   std::string configuration;  ///< the one to take, where files name several; empty: none is chosen
-  const HostView& host;       ///< for what the files name by numbers: types of vGPUs, functions of GPUs
+  const HostView& host;       ///< for what the files name by numbers: types of vGPUs
+  std::shared_ptr<const Result<Inventory>> inventory;  ///< of the host: whose function an address is
+
+  /// The GPU that the address belongs to; null: there is none, or the host has no PCI bus.
+  [[nodiscard]] const Gpu* gpu_at(const PciAddress& address) const {
+    return *inventory ? (**inventory).owner_of(address) : nullptr;
+  }
 };
 
 /// What the files say, as a document.
