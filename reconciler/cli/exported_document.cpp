@@ -157,6 +157,8 @@ std::string state_word(KernelModuleSpec::State state) {
       return "unloaded";
     case KernelModuleSpec::State::blocked:
       return "blocked";
+    case KernelModuleSpec::State::as_is:  // no document says so
+      break;
   }
   std::unreachable();
 }

@@ -11,6 +11,7 @@
 #include "kinds/document_specs.hpp"
 #include "kinds/driver/driver.hpp"
 #include "kinds/gpus/gpus.hpp"
+#include "kinds/scheduler/scheduler.hpp"
 #include "kinds/unsupported.hpp"
 
 namespace gpuhost {
@@ -32,6 +33,8 @@ std::vector<KernelModuleSpec> with_implied_modules(std::vector<KernelModuleSpec>
   };
   if (passes_through) imply("vfio_pci", State::loaded);
   if (specs.driver && specs.driver->value.source) imply("nouveau", State::blocked);
+  const auto schedules = [](const GpuSpecs& gpu) { return gpu.vgpu.scheduler.has_value(); };
+  if (std::ranges::any_of(specs.gpus, schedules)) imply("nvidia", State::as_is);
   return modules;
 }
 
@@ -123,6 +126,37 @@ std::vector<ForGpus<DisplayWish>> display_wishes(const std::vector<GpuSpecs>& gp
   return wishes;
 }
 
+/// As the document says it, for the driver.
+VgpuScheduler scheduler_of(const VgpuSpec::Scheduler& spec) {
+  using Policy = VgpuSpec::Scheduler::Policy;
+  constexpr unsigned nanoseconds = 1'000'000'000;
+  constexpr unsigned millisecond = 1'000'000;
+  VgpuScheduler scheduler;
+  if (spec.policy && **spec.policy == Policy::equal_share)
+    scheduler.policy = VgpuScheduler::Policy::equal_share;
+  if (spec.policy && **spec.policy == Policy::fixed_share)
+    scheduler.policy = VgpuScheduler::Policy::fixed_share;
+  scheduler.round_robin = !spec.timeslice;
+  if (spec.timeslice) scheduler.timeslice_ns = *spec.timeslice * millisecond;
+  if (spec.frequency) scheduler.timeslice_ns = nanoseconds / *spec.frequency;
+  scheduler.averaging = spec.averaging.value_or(0);
+  return scheduler;
+}
+
+std::vector<ForGpus<VgpuScheduler>> scheduler_wishes(const std::vector<GpuSpecs>& gpus) {
+  std::vector<ForGpus<VgpuScheduler>> wishes;
+  for (const auto& gpu : gpus)
+    if (gpu.vgpu.scheduler) wishes.push_back({gpu.entry, scheduler_of(gpu.vgpu.scheduler->value)});
+  return wishes;
+}
+
+std::vector<ForGpus<DriverRegistryKey>> registry_keys(const std::vector<GpuSpecs>& gpus) {
+  std::vector<ForGpus<DriverRegistryKey>> keys;
+  for (const auto& [entry, scheduler] : scheduler_wishes(gpus))
+    keys.push_back({entry, {scheduler_registry_key, rm_pvmrl_of(scheduler)}});
+  return keys;
+}
+
 std::vector<NamedDevices> devices_of(const std::vector<GpuSpecs>& gpus) {
   using Companions = PassthroughSpec::Companions;
   std::vector<NamedDevices> devices;
@@ -168,7 +202,8 @@ Kinds make_kinds(DocumentSpecs specs, Omitted omitted) {
   Kinds kinds;
   kinds.push_back(make_virtualization(specs.virtualization));
   kinds.push_back(make_kernel_parameters(std::move(specs.kernel_parameters)));
-  kinds.push_back(make_kernel_modules(with_implied_modules(std::move(specs.kernel_modules), specs)));
+  kinds.push_back(make_kernel_modules(with_implied_modules(std::move(specs.kernel_modules), specs),
+                                      registry_keys(specs.gpus)));
   kinds.push_back(make_units(std::move(specs.units)));
   kinds.push_back(make_driver(specs.driver ? std::optional(specs.driver->value) : std::nullopt,
                               passed_through(specs.gpus)));
@@ -176,6 +211,7 @@ Kinds make_kinds(DocumentSpecs specs, Omitted omitted) {
   kinds.push_back(make_display_mode(display_wishes(specs.gpus), omitted));
   kinds.push_back(make_ecc(ecc_wishes(specs.gpus), omitted));
   kinds.push_back(make_mig(mig_wishes(specs.gpus)));
+  kinds.push_back(make_scheduler(scheduler_wishes(specs.gpus)));
   kinds.push_back(make_functions(function_wishes(specs.gpus)));
   kinds.push_back(make_passthrough(entries_of(specs.gpus)));
   kinds.push_back(make_vgpu(vgpu_specs(specs.gpus)));

@@ -16,7 +16,6 @@ std::vector<Unsupported> unsupported_parts(const DocumentSpecs& document, const 
     const auto key = [&](std::string_view name) {
       return fmt::format("gpu[{}].{}", gpu.entry.label(), name);
     };
-    add(key("scheduler"), gpu.vgpu.scheduler);
     if (gpu.vgpu.sizes && **gpu.vgpu.sizes == VgpuSpec::Sizes::mixed) add(key("sizes"), gpu.vgpu.sizes);
   }
   for (const auto& vm : document.vms) {

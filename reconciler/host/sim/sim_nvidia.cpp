@@ -30,9 +30,51 @@ std::string field(std::string_view information, std::string_view name) {
   return {};
 }
 
+/// The scheduler that the registry key RmPVMRL asks for. Source: NVIDIA vGPU user guide, "RmPVMRL Registry
+/// Key": AAFFF in the upper bits with a strict round robin, TT without.
+VgpuScheduler scheduler_in(std::uint64_t key) {
+  constexpr unsigned nanoseconds = 1'000'000'000;
+  VgpuScheduler scheduler;
+  if ((key & 1U) == 0) return scheduler;
+  scheduler.policy =
+      (key >> 4U & 0xfU) == 0 ? VgpuScheduler::Policy::equal_share : VgpuScheduler::Policy::fixed_share;
+  scheduler.averaging = static_cast<unsigned>(key >> 24U);
+  const auto frequency = static_cast<unsigned>(key >> 12U & 0xfffU);
+  const auto milliseconds = static_cast<unsigned>(key >> 16U & 0xffU);
+  if (scheduler.averaging > 0) {
+    scheduler.timeslice_ns = frequency == 0 ? 0 : nanoseconds / frequency;
+  } else if (milliseconds > 0) {
+    scheduler.round_robin = false;
+    scheduler.timeslice_ns = milliseconds * (nanoseconds / 1000);
+  }
+  return scheduler;
+}
+
+/// Of a parameter that is given several times the kernel keeps the last value; keys of a device come after
+/// those of all.
+VgpuScheduler scheduler_at_start(const PciAddress& gpu, const std::vector<SimModprobe::Option>& options) {
+  constexpr std::string_view key = "RmPVMRL=";
+  std::string for_all, for_devices;
+  for (const auto& option : options) {
+    if (option.name == "NVreg_RegistryDwords") for_all = option.value;
+    if (option.name == "NVreg_RegistryDwordsPerDevice") for_devices = option.value;
+  }
+  VgpuScheduler scheduler;
+  for (const auto word : split(for_all, ';'))
+    if (word.starts_with(key)) scheduler = scheduler_in(parse_unsigned(word.substr(key.size())).value_or(0));
+  std::optional<PciAddress> device;
+  for (const auto word : split(for_devices, ';')) {
+    if (word.starts_with("pci=")) device = PciAddress::parse(word.substr(4));
+    if (device == gpu && word.starts_with(key))
+      scheduler = scheduler_in(parse_unsigned(word.substr(key.size())).value_or(0));
+  }
+  return scheduler;
+}
+
 }  // namespace
 
-void SimNvidia::loaded(const std::string& version) {
+void SimNvidia::loaded(const std::string& version, const std::vector<SimModprobe::Option>& options) {
+  for (auto& [address, gpu] : host_.machine.gpus) gpu.scheduler = scheduler_at_start(address, options);
   if (!version.empty()) {
     tree_.files().put_text(std::string(proc_directory) + "/version",
                            fmt::format("NVRM version: NVIDIA UNIX x86_64 Kernel Module  {}\n", version));

@@ -12,6 +12,7 @@
 #include "host/sim/sim_device_tree.hpp"
 #include "host/sim/sim_device_use.hpp"
 #include "host/sim/sim_mdev.hpp"
+#include "host/sim/sim_modprobe.hpp"
 #include "host/sim/sim_vendor_vfio.hpp"
 
 namespace gpuhost {
@@ -24,7 +25,7 @@ class SimNvidia {
       : host_(host), tree_(tree), mdev_(mdev), vendor_(vendor), users_(std::move(users)) {}
 
   /// The module came, with its version or without; and went.
-  void loaded(const std::string& version);
+  void loaded(const std::string& version, const std::vector<SimModprobe::Option>& options);
   void unloaded();
   /// The module `vgpu_manager` came, with which vGPUs can be made; and went.
   void manager_loaded();

@@ -70,7 +70,11 @@ void SimPci::loaded(const std::string& module, const SimModprobe& config) {
       std::ranges::any_of(tree_.devices(), [&](const auto& device) { return matches(driver, device); });
   if (!is_pci_driver) return;
   if (driver == vfio_pci_driver) vfio_ids_ = option_values(config, module, "ids");
-  if (driver == nvidia_driver) nvidia_.loaded(host_.modules.at(module).file.version);
+  if (driver == nvidia_driver) {
+    const auto options = config.options.find(module);
+    nvidia_.loaded(host_.modules.at(module).file.version,
+                   options == config.options.end() ? std::vector<SimModprobe::Option>{} : options->second);
+  }
   tree_.add_driver(driver);
   for (const auto& device : tree_.devices()) {
     if (tree_.driver_of(device).empty() && matches(driver, device)) attach(driver, device);

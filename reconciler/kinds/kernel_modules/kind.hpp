@@ -26,6 +26,9 @@ struct KernelModulesState {
     /// unloaded the console only.
     std::map<std::string, std::vector<PciAddress>> bound;
   };
+  /// Of the document, with the options of single GPUs.
+  std::vector<KernelModuleSpec> spec;
+  std::string registry_unknown;  ///< why those options cannot be told; empty: they can
   std::optional<Running> running;
   Result<ModprobeConfig> modprobe;
   Result<std::map<std::string, std::string>> at_boot;  ///< module to file
@@ -42,7 +45,7 @@ struct KernelModulesState {
 class KernelModules final : public KindOver<KernelModulesState> {
  public:
   static constexpr std::string_view kind_name = "kernel_modules";
-  explicit KernelModules(std::vector<KernelModuleSpec> spec);
+  KernelModules(std::vector<KernelModuleSpec> spec, std::vector<ForGpus<DriverRegistryKey>> registry);
 
   [[nodiscard]] std::string_view name() const override { return kind_name; }
   [[nodiscard]] std::string advice(const Fact& fact) const override;
@@ -58,7 +61,11 @@ class KernelModules final : public KindOver<KernelModulesState> {
                                               const KernelModulesState& state) const override;
 
  private:
+  /// Adds the registry keys to the options of their module.
+  void add_registry(KernelModulesState& state, const HostView& host) const;
+
   std::vector<KernelModuleSpec> spec_;  // names and options with `_`
+  std::vector<ForGpus<DriverRegistryKey>> registry_;
 };
 
 /// The module of "kernel.modules[MODULE]"; nothing if the address is another.

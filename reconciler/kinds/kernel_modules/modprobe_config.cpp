@@ -96,13 +96,14 @@ Result<std::vector<ConfigFile>> read_config_files(const FileReader& files,
   return found;
 }
 
-Result<ModprobeConfig> read_modprobe_config(const FileReader& files) {
+Result<ModprobeConfig> read_modprobe_config(const FileReader& files, std::string_view left_out) {
   const auto found =
       read_config_files(files, {"/etc/modprobe.d", "/run/modprobe.d", "/usr/local/lib/modprobe.d",
                                 "/usr/lib/modprobe.d", "/lib/modprobe.d"});
   if (!found) return std::unexpected(found.error());
   ModprobeConfig config;
-  for (const auto& [path, text] : *found) config.add(text, path);
+  for (const auto& [path, text] : *found)
+    if (path != left_out) config.add(text, path);
   return config;
 }
 

@@ -43,8 +43,9 @@ struct ConfigFile {
 [[nodiscard]] Result<std::vector<ConfigFile>> read_config_files(const FileReader& files,
                                                                 const std::vector<std::string>& directories);
 
-/// What modprobe would read.
-[[nodiscard]] Result<ModprobeConfig> read_modprobe_config(const FileReader& files);
+/// What modprobe would read, but for one file.
+[[nodiscard]] Result<ModprobeConfig> read_modprobe_config(const FileReader& files,
+                                                          std::string_view left_out = {});
 
 /// Where each module is listed that systemd-modules-load(8) loads at boot.
 [[nodiscard]] Result<std::map<std::string, std::string>> read_modules_at_boot(const FileReader& files);

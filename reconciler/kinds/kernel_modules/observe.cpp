@@ -1,8 +1,10 @@
+#include <algorithm>
 #include <set>
 
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "kinds/kernel_modules/driver_registry.hpp"
 #include "kinds/kernel_modules/kind.hpp"
 #include "kinds/observed_json.hpp"
 
@@ -42,7 +44,7 @@ std::map<std::string, std::vector<PciAddress>> devices_of_modules(const FileRead
       if (auto module = module_at(address)) bound.emplace(*std::move(module), std::vector<PciAddress>{});
   std::set<std::string> asked_for;  // a document may take idle devices from a driver, but not the console
   for (const auto& module : spec)
-    if (module.state != KernelModuleSpec::State::loaded) {
+    if (module.state != KernelModuleSpec::State::loaded && module.state != KernelModuleSpec::State::as_is) {
       bound.emplace(module.name, std::vector<PciAddress>{});
       if (module.state == KernelModuleSpec::State::unloaded) asked_for.insert(module.name);
     }
@@ -88,11 +90,14 @@ bool same_parameter_value(std::string_view a, std::string_view b) {
   return normal(a) == normal(b);
 }
 
-std::unique_ptr<Kind> make_kernel_modules(std::vector<KernelModuleSpec> spec) {
-  return std::make_unique<KernelModules>(std::move(spec));
+std::unique_ptr<Kind> make_kernel_modules(std::vector<KernelModuleSpec> spec,
+                                          std::vector<ForGpus<DriverRegistryKey>> registry) {
+  return std::make_unique<KernelModules>(std::move(spec), std::move(registry));
 }
 
-KernelModules::KernelModules(std::vector<KernelModuleSpec> spec) : spec_(std::move(spec)) {
+KernelModules::KernelModules(std::vector<KernelModuleSpec> spec,
+                             std::vector<ForGpus<DriverRegistryKey>> registry)
+    : spec_(std::move(spec)), registry_(std::move(registry)) {
   for (auto& module : spec_) {
     module.name = underscored(module.name);
     std::map<std::string, std::string> options;
@@ -101,14 +106,38 @@ KernelModules::KernelModules(std::vector<KernelModuleSpec> spec) : spec_(std::mo
   }
 }
 
+void KernelModules::add_registry(KernelModulesState& state, const HostView& host) const {
+  const auto module = std::ranges::find(state.spec, registry_module, &KernelModuleSpec::name);
+  if (registry_.empty() || module == state.spec.end()) return;
+  const auto inventory = inventory_of(host);
+  const auto others = read_modprobe_config(host.files, OwnModprobeFile::path);
+  if (!*inventory || !others) {
+    state.registry_unknown = !others ? others.error().message : inventory->error().message;
+    return;
+  }
+  std::map<PciAddress, DriverRegistryKey> keys;
+  for (const auto& [entry, key] : registry_)
+    for (const auto& selected : select_gpus(entry, **inventory).gpus)
+      keys.emplace(selected.gpu->address, key);
+  std::string given;
+  if (const auto theirs = others->options.find(registry_module); theirs != others->options.end())
+    if (const auto option = theirs->second.find(registry_option); option != theirs->second.end())
+      given = option->second;
+  auto& option = module->options[registry_option];
+  option = with_registry_keys(option.empty() ? given : option, keys);
+}
+
 KernelModulesState KernelModules::look(const HostView& host) const {
-  KernelModulesState state{.running = {},
+  KernelModulesState state{.spec = spec_,
+                           .registry_unknown = {},
+                           .running = {},
                            .modprobe = read_modprobe_config(host.files),
                            .at_boot = read_modules_at_boot(host.files),
                            .own_modprobe = OwnModprobeFile::read(host.files),
                            .own_boot_list = OwnBootList::read(host.files),
                            .initramfs = find_initramfs(host)};
-  if (host.running) state.running = look_at_kernel(host, spec_);
+  add_registry(state, host);
+  if (host.running) state.running = look_at_kernel(host, state.spec);
   return state;
 }
 

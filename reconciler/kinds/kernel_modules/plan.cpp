@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "kinds/kernel_arguments.hpp"
+#include "kinds/kernel_modules/driver_registry.hpp"
 #include "kinds/kernel_modules/kind.hpp"
 #include "kinds/kernel_modules/obstacles.hpp"
 #include "kinds/kernel_modules/steps.hpp"
@@ -26,6 +27,8 @@ const char* word_of(State state) {
       return "unloaded";
     case State::blocked:
       return "blocked";
+    case State::as_is:
+      return "as it is";
   }
   std::unreachable();
 }
@@ -85,7 +88,8 @@ const std::vector<PciAddress>& Comparison::devices_of(const std::string& module)
 std::set<std::string> Comparison::find_unloadable(const std::vector<Spec>& spec) const {
   std::set<std::string> found;
   for (const auto& module : spec)
-    if (module.state != State::loaded && state_.loaded(module.name)) found.insert(module.name);
+    if (module.state != State::loaded && module.state != State::as_is && state_.loaded(module.name))
+      found.insert(module.name);
   const auto held = [&](const std::string& name) {
     const auto* loaded = state_.loaded(name);
     return !devices_of(name).empty() || loaded->use_count > loaded->users.size() ||
@@ -177,9 +181,13 @@ Claim Comparison::claim_of(const Spec& spec, const Finding& finding) const {
 }
 
 void Comparison::desired(const Spec& spec) {
-  Finding finding{.address = module_address(spec.name), .desired = {{"state", word_of(spec.state)}}};
+  Finding finding{.address = module_address(spec.name), .desired = Json::object()};
+  if (spec.state != State::as_is) finding.desired["state"] = word_of(spec.state);
   if (!spec.options.empty()) finding.desired["options"] = spec.options;
-  if (const auto error = unreadable()) {
+  if (spec.name == registry_module && !state_.registry_unknown.empty()) {
+    finding.verdict = Finding::Verdict::unknown;
+    finding.reason = state_.registry_unknown;
+  } else if (const auto error = unreadable()) {
     finding.verdict = Finding::Verdict::unknown;
     finding.reason = error->message;
     finding.permission = lacks_permission(*error);
@@ -249,6 +257,7 @@ bool Comparison::plan_files(const Spec& spec, const Finding& finding) {
     add(std::move(step));
     writes = true;
   }
+  if (spec.state == State::as_is) return writes;
   const bool wanted = spec.state == State::loaded && !state_.built_in(spec.name);
   const bool listed = state_.at_boot->contains(spec.name);
   if (listed && spec.state == State::unloaded && state_.at_boot->at(spec.name) != OwnBootList::path)
@@ -269,7 +278,7 @@ bool Comparison::plan_files(const Spec& spec, const Finding& finding) {
 
 /// What the running kernel has. True if something waits for the next boot.
 bool Comparison::plan_runtime(const Spec& spec, const Finding& finding, bool configures) {
-  if (!state_.running) return false;
+  if (!state_.running || spec.state == State::as_is) return false;
   const auto* loaded = state_.loaded(spec.name);
   if (spec.state == State::loaded) {
     if (loaded || state_.built_in(spec.name)) return false;
@@ -378,9 +387,9 @@ Proposal Comparison::finish() && {
 }  // namespace
 
 Proposal KernelModules::plan_from(const KernelModulesState& state, const PlanInput& input) const {
-  Comparison comparison(state, input, spec_);
+  Comparison comparison(state, input, state.spec);
   std::set<std::string> named;
-  for (const auto& spec : spec_) {
+  for (const auto& spec : state.spec) {
     named.insert(module_address(spec.name));
     comparison.desired(spec);
   }
