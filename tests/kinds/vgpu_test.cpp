@@ -34,7 +34,8 @@ Proposal plan(const VgpuHost& host, std::vector<ForGpus<VgpuSpec>> entries, cons
 
 /// A plan beside kinds that say that the A100 is ready for vGPUs and that nobody holds one.
 Plan whole_plan(const VgpuHost& host, std::vector<ForGpus<VgpuSpec>> entries, const Ownership& owned = {}) {
-  std::set<Fact> facts{gpu_facts::bound(a100_address, "nvidia"), gpu_facts::functions_enabled(a100_address)};
+  std::set<Fact> facts{gpu_facts::bound(a100_address, "nvidia"), gpu_facts::functions_enabled(a100_address),
+                       gpu_facts::settled(a100_address), gpu_facts::fit_for_vgpus(a100_address)};
   for (const auto& uuid : host.vgpus()) facts.insert(gpu_facts::idle(*Uuid::parse(uuid)));
   Kinds kinds;
   kinds.push_back(make_vgpu(std::move(entries)));
