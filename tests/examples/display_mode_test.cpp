@@ -44,6 +44,7 @@ HostFile m60_in_compute_mode() {
     host.machine.gpus[gpu_hosts::address(gpu.substr(gpu.find('/') + 1))] = {
         .framework = HostFile::VgpuFramework::mdev};
   }
+  host.domains["qemu:///system"] = {};
   host.files["/usr/local/sbin/gpumodeswitch"] = HostFile::Text{"", 0755};
   host.files["/proc/sys/kernel/random/boot_id"] = gpu_hosts::line("3c896dfa-6a70-4107-be06-a490a73a5afa");
   return host;
@@ -57,6 +58,7 @@ HostFile host_with(const catalog::Board& board, std::uint16_t class_code) {
                         fmt::format("0x{:04x}", board.subsystem_device_id.value_or(0x1234)),
                         fmt::format("0x{:04x}00", class_code));
   host.machine.gpus[gpu_hosts::address(first)] = {};
+  host.domains["qemu:///system"] = {};
   for (const auto* tool : {"gpumodeswitch", "displaymodeselector"})
     host.files[std::string("/usr/local/sbin/") + tool] = HostFile::Text{"", 0755};
   host.files["/proc/sys/kernel/random/boot_id"] = gpu_hosts::line("3c896dfa-6a70-4107-be06-a490a73a5afa");

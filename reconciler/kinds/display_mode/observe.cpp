@@ -146,6 +146,11 @@ std::optional<Truth> DisplayModes::holds_in(const Fact& fact, const DisplayModes
                         : Truth::unknown(state.driver.error().message);
   const auto* seen = gpus_or_none(*state.inventory);
   if (seen == nullptr) return std::nullopt;
+  for (const auto& [address, mode] : state.modes) {
+    constexpr std::string_view in_mode = "in mode ";
+    if (fact.subject != gpu_facts::subject(address) || !fact.state.starts_with(in_mode)) continue;
+    return mode ? Truth::of(fact == display_fact(address, *mode)) : Truth::unknown(mode.reason());
+  }
   for (const auto& gpu : seen->gpus)
     // Steps that switch to such a mode say that it comes with the next boot.
     if (fact == gpu_facts::fit_for_vgpus(gpu.address)) return Truth::of(true);

@@ -208,12 +208,15 @@ void give_back(const std::string& object, const Ownership::Object& owned, const 
   const auto* mode = find_mode(modes, was);
   if (mode == nullptr) return forget("its board has no mode " + was);
   // Owned until it is true: the next boot is not forgotten.
+  forget({});
+  proposal.steps.back().needs = {display_fact(gpu->address, was)};
   if (at_boot == was) {
     proposal.findings.push_back({.address = object,
                                  .verdict = Finding::Verdict::pending_reboot,
                                  .desired = was,
                                  .observed = {{"running", now}, {"next_boot", was}},
                                  .object = object});
+    proposal.true_at_next_boot.push_back(display_fact(gpu->address, was));
     return;
   }
   auto step = switch_step(*gpu, gpu->address.to_string(), object, *mode, state);

@@ -203,6 +203,10 @@ void give_back(const std::string& object, const Ownership::Object& owned, const 
   }
   const auto waits = reason_to_wait(*gpu, state, input.policy);
   // Owned until it is true: the next boot is not forgotten.
+  if (!waits.empty()) {
+    proposal.steps.push_back(forget_step(Ecc::kind_name, object, owned.applied));
+    proposal.steps.back().needs = {ecc_fact(gpu->address, *was)};
+  }
   if (!waits.empty() && now.pending == *was) {
     proposal.findings.push_back({.address = object,
                                  .verdict = Finding::Verdict::pending_reboot,
@@ -210,6 +214,7 @@ void give_back(const std::string& object, const Ownership::Object& owned, const 
                                  .observed = {{"running", word(now.current)}, {"next_boot", word(*was)}},
                                  .reason = waits,
                                  .object = object});
+    proposal.true_at_next_boot.push_back(ecc_fact(gpu->address, *was));
     return;
   }
   auto step = switch_step(*gpu, gpu->address.to_string(), object, now, *was, waits, state);

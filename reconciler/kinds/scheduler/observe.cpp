@@ -14,11 +14,11 @@ namespace gpuhost {
 
 namespace {
 
-using Policy = VgpuScheduler::Policy;
+using Turns = VgpuScheduler::Policy;
 
-constexpr std::array policy_words{std::pair{Policy::best_effort, "best-effort"},
-                                  std::pair{Policy::equal_share, "equal-share"},
-                                  std::pair{Policy::fixed_share, "fixed-share"}};
+constexpr std::array policy_words{std::pair{Turns::best_effort, "best-effort"},
+                                  std::pair{Turns::equal_share, "equal-share"},
+                                  std::pair{Turns::fixed_share, "fixed-share"}};
 constexpr unsigned nanoseconds = 1'000'000'000;
 constexpr unsigned millisecond = 1'000'000;
 
@@ -42,7 +42,7 @@ std::unique_ptr<Kind> make_scheduler(std::vector<ForGpus<VgpuScheduler>> wishes)
 
 bool is_as_wanted(const VgpuScheduler& now, const VgpuScheduler& wanted) {
   if (now.policy != wanted.policy) return false;
-  if (wanted.policy == Policy::best_effort || (wanted.round_robin && wanted.timeslice_ns == 0)) return true;
+  if (wanted.policy == Turns::best_effort || (wanted.round_robin && wanted.timeslice_ns == 0)) return true;
   if (now.round_robin != wanted.round_robin) return false;
   if (!wanted.round_robin) return now.timeslice_ns == wanted.timeslice_ns;
   return now.averaging == wanted.averaging &&
@@ -53,7 +53,7 @@ Json json_of(const VgpuScheduler& scheduler) {
   const auto* word =
       std::ranges::find(policy_words, scheduler.policy, [](const auto& one) { return one.first; });
   Json shown{{"policy", word->second}};
-  if (scheduler.policy == Policy::best_effort || scheduler.timeslice_ns == 0) return shown;
+  if (scheduler.policy == Turns::best_effort || scheduler.timeslice_ns == 0) return shown;
   if (!scheduler.round_robin) {
     shown["timeslice"] = scheduler.timeslice_ns / millisecond;
   } else {
