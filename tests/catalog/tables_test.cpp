@@ -137,7 +137,8 @@ TEST(Tables, OnlyBoardsWithMixedSizesHaveMixedCounts) {
 }
 
 constexpr std::string_view head =
-    "# comment\nname\tproduct\tdevice\tsubsystem\tgpus\tframebuffer\tsriov\tmixed_sizes\tsources\n";
+    "# comment\nname\tproduct\tdevice\tsubsystem\tgpus\tframebuffer\tsriov\tmixed_sizes\t"
+    "architecture\tecc\tdisplay\tsources\n";
 
 std::string problem_of(std::string_view row) {
   const auto boards = parse_boards(std::string(head) + std::string(row) + "\n");
@@ -145,18 +146,21 @@ std::string problem_of(std::string_view row) {
 }
 
 TEST(Tables, AWrongRowIsNamed) {
-  EXPECT_EQ(problem_of("X\tBoard X\t2abc\t-\t1\t16\tyes\tno\tsomewhere"), "");
-  EXPECT_EQ(problem_of("X\tBoard X\t2abcd\t-\t1\t16\tyes\tno\tsomewhere"),
+  EXPECT_EQ(problem_of("X\tBoard X\t2abc\t-\t1\t16\tyes\tno\tada\tyes\tno\tsomewhere"), "");
+  EXPECT_EQ(problem_of("X\tBoard X\t2abcd\t-\t1\t16\tyes\tno\tada\tyes\tno\tsomewhere"),
             "line 3 is wrong at the column device");
-  EXPECT_EQ(problem_of("X\tBoard X\t2abc\t0x1\t1\t16\tyes\tno\tsomewhere"),
+  EXPECT_EQ(problem_of("X\tBoard X\t2abc\t0x1\t1\t16\tyes\tno\tada\tyes\tno\tsomewhere"),
             "line 3 is wrong at the column subsystem");
-  EXPECT_EQ(problem_of("X\tBoard X\t2abc\t-\t-\t16\tyes\tno\tsomewhere"),
+  EXPECT_EQ(problem_of("X\tBoard X\t2abc\t-\t-\t16\tyes\tno\tada\tyes\tno\tsomewhere"),
             "line 3 is wrong at the column gpus");
-  EXPECT_EQ(problem_of("X\tBoard X\t2abc\t-\t1\t16\ttrue\tno\tsomewhere"),
+  EXPECT_EQ(problem_of("X\tBoard X\t2abc\t-\t1\t16\ttrue\tno\tada\tyes\tno\tsomewhere"),
             "line 3 is wrong at the column sriov");
-  EXPECT_EQ(problem_of("X\tBoard X\t2abc\t-\t1\t16\tyes\tno"), "line 3 is wrong at the column sources");
-  EXPECT_EQ(problem_of("X\tBoard X\t2abc\t-\t1\t16\tyes\tno\tsomewhere\tmore"),
+  EXPECT_EQ(problem_of("X\tBoard X\t2abc\t-\t1\t16\tyes\tno\tada\tyes\tno"),
             "line 3 is wrong at the column sources");
+  EXPECT_EQ(problem_of("X\tBoard X\t2abc\t-\t1\t16\tyes\tno\tada\tyes\tno\tsomewhere\tmore"),
+            "line 3 is wrong at the column sources");
+  EXPECT_EQ(problem_of("X\tBoard X\t2abc\t-\t1\t16\tyes\tno\tbeech\tyes\tno\tsomewhere"),
+            "line 3 is wrong at the column architecture");
   EXPECT_EQ(problem_of(""), "line 3 is wrong at the column name");
 }
 

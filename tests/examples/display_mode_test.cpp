@@ -45,6 +45,7 @@ HostFile m60_in_compute_mode() {
         .framework = HostFile::VgpuFramework::mdev};
   }
   host.domains["qemu:///system"] = {};
+  host.files["/etc/machine-id"] = gpu_hosts::line("4ef4c4c6348b53cf837e5dbdb85d7c8c");
   host.files["/usr/local/sbin/gpumodeswitch"] = HostFile::Text{"", 0755};
   host.files["/proc/sys/kernel/random/boot_id"] = gpu_hosts::line("3c896dfa-6a70-4107-be06-a490a73a5afa");
   return host;

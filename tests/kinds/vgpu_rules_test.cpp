@@ -160,7 +160,7 @@ TEST(VgpuRules, ABoardWithSriovAndVgpusOnTheGpuItself) {
   const auto proposal = plan(host, {listing("left", a100, {some("v", "T4-4Q")})});
   ASSERT_EQ(proposal.steps.size(), 1U);
   EXPECT_EQ(proposal.steps[0].after["parent"], a100);
-  EXPECT_EQ(proposal.steps[0].needs.size(), 1U);
+  EXPECT_EQ(proposal.steps[0].needs.size(), 3U);
   EXPECT_THAT(proposal.steps[0].blocked_by, IsEmpty());
 }
 

@@ -76,6 +76,8 @@ Offer driver_away_offer(std::string_view kind, const LoadedDriver& driver, const
   Offer offer{.acquire = driver_step(kind, true, driver.modules),
               .release = driver_step(kind, false, upwards)};
   offer.acquire->disruption = Disruption::reload_driver;
+  offer.acquire->provides = {driver_away_fact()};
+  offer.release->ends = {driver_away_fact()};
   for (const auto& service : driver.services) offer.needs.push_back({"unit/" + service, "inactive"});
   for (const auto& gpu : inventory.gpus) {
     if (gpu.driver != gpu_facts::nvidia_driver) continue;
