@@ -67,8 +67,10 @@ TEST(Vgpu, StepSaysWhatItNeedsAndChanges) {
   const auto& step = proposal.steps[0];
   EXPECT_EQ(step.action.address, "gpu[left].vgpu[train/0]");
   EXPECT_EQ(step.title, "create vGPU train/0 (A100-8C) on left");
-  EXPECT_THAT(step.needs, ElementsAre(gpu_facts::bound(a100_address, "nvidia"),
-                                      gpu_facts::functions_enabled(a100_address)));
+  EXPECT_THAT(
+      step.needs,
+      ElementsAre(gpu_facts::bound(a100_address, "nvidia"), gpu_facts::settled(a100_address),
+                  gpu_facts::fit_for_vgpus(a100_address), gpu_facts::functions_enabled(a100_address)));
   EXPECT_THAT(step.provides, ElementsAre(gpu_facts::present(*Uuid::parse(uuid_of("left/train/0")))));
   EXPECT_EQ(step.disruption, Disruption::none);
   EXPECT_THAT(step.affects, ElementsAre(Affected{.type = "gpu", .name = a100}));
@@ -158,8 +160,9 @@ TEST(Vgpu, OnAGpuOfAnotherDriverIsProvisional) {
   ASSERT_EQ(proposal.steps.size(), 1U);
   EXPECT_TRUE(proposal.steps[0].provisional);
   EXPECT_THAT(proposal.steps[0].blocked_by, IsEmpty());
-  EXPECT_THAT(proposal.steps[0].needs,
-              ElementsAre(gpu_facts::bound(*PciAddress::parse(m60_first), "nvidia")));
+  EXPECT_THAT(proposal.steps[0].needs, ElementsAre(gpu_facts::bound(*PciAddress::parse(m60_first), "nvidia"),
+                                                   gpu_facts::settled(*PciAddress::parse(m60_first)),
+                                                   gpu_facts::fit_for_vgpus(*PciAddress::parse(m60_first))));
 }
 
 TEST(Vgpu, ParametersAreSetWhenItIsMadeAndChangedWhileNobodyHasIt) {
