@@ -89,4 +89,10 @@ const VgpuType* find_type(const Board& board, std::string_view name) {
   return found == types.end() ? nullptr : &*found;
 }
 
+const VgpuType* find_type(std::string_view name) {
+  for (const auto& board : boards())
+    if (const auto* type = find_type(board, name)) return type;
+  return nullptr;
+}
+
 }  // namespace gpuhost::catalog

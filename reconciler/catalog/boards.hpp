@@ -60,5 +60,7 @@ struct VgpuType {
 /// Whether two names mean one type: the last blank-separated word counts.
 [[nodiscard]] bool same_type(std::string_view a, std::string_view b);
 [[nodiscard]] const VgpuType* find_type(const Board& board, std::string_view name);
+/// Of whatever board: the last word of a type names the board.
+[[nodiscard]] const VgpuType* find_type(std::string_view name);
 
 }  // namespace gpuhost::catalog

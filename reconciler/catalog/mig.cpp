@@ -32,6 +32,17 @@ std::span<const MigProfile> mig_profiles_of(const MigGpu& gpu) {
   return run_of(all_profiles(), gpu.family, &MigProfile::family);
 }
 
+std::optional<unsigned> vgpus_per_instance(const VgpuType& type) {
+  const auto board = std::ranges::find(boards(), type.board, &Board::name);
+  const auto* gpu = board == boards().end() ? nullptr : mig_gpu_of(board->device_id);
+  if (type.gpu_instance.empty() || !type.max || gpu == nullptr) return std::nullopt;
+  const auto profiles = mig_profiles_of(*gpu);
+  const auto profile = std::ranges::find_if(
+      profiles, [&](const MigProfile& one) { return same_mig_profile(one.name, type.gpu_instance); });
+  if (profile == profiles.end() || profile->max == 0) return std::nullopt;
+  return std::max(1U, *type.max / profile->max);
+}
+
 std::string mig_profile_name(std::string_view spelling) {
   auto name = lower_case(trim(spelling));
   if (name.starts_with("mig ")) name.erase(0, 4);

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "catalog/boards.hpp"
+
 namespace gpuhost::catalog {
 
 /// A GPU that can be partitioned. From schema/catalog/mig-gpus.tsv, which names its public sources.
@@ -43,6 +45,11 @@ struct MigProfile {
 [[nodiscard]] const MigGpu* mig_gpu_of(std::uint16_t device_id);
 /// By size, the smallest first; never empty for a family of `mig_gpus`.
 [[nodiscard]] std::span<const MigProfile> mig_profiles_of(const MigGpu& gpu);
+
+/// How many vGPUs of a type one of the GPU instances carries that it is made on: what the GPU takes, shared
+/// among the instances it can have; more than one where the board shares instances in time slices. Nothing:
+/// it is not known, or the type is made on no instance.
+[[nodiscard]] std::optional<unsigned> vgpus_per_instance(const VgpuType& type);
 
 /// One spelling for all of a name: "MIG 1g.5gb.me", "1G.5GB+ME" and "1g.5gb+me" become the last.
 /// Source of the spelling with a dot: NVIDIA/mig-parted, names of resources in Kubernetes.

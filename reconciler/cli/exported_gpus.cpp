@@ -13,6 +13,7 @@
 #include "inventory/holders.hpp"
 #include "inventory/inventory.hpp"
 #include "kinds/gpu_selection.hpp"
+#include "kinds/vgpu_functions.hpp"
 #include "peers/document_draft.hpp"
 
 namespace gpuhost {
@@ -21,9 +22,19 @@ namespace {
 
 using Vgpus = VgpuSpec::Vgpus;
 
-std::map<std::string, std::string> owned_params(const Uuid& vgpu, const Ownership::Objects& owned) {
+/// What the document owns the vGPU on a function by; empty: nothing.
+std::string object_on(const Gpu& gpu, const VirtualFunction& function, const Ownership::Objects& owned) {
+  for (const auto& [object, record] : owned)
+    if (vgpu_of_object(object))
+      if (const auto known = vgpu_record(record);
+          known.function == function.index && is_identity_of(known.gpu, gpu))
+        return object;
+  return {};
+}
+
+std::map<std::string, std::string> owned_params(const std::string& vgpu, const Ownership::Objects& owned) {
   std::map<std::string, std::string> params;
-  const auto object = owned.find(fmt::format("vgpu[{}]", vgpu.to_string()));
+  const auto object = owned.find(vgpu);
   if (object == owned.end() || !object->second.applied.is_object()) return params;
   const auto applied = object->second.applied.value("params", Json::object());
   for (const auto& [key, value] : applied.items())
@@ -31,29 +42,50 @@ std::map<std::string, std::string> owned_params(const Uuid& vgpu, const Ownershi
   return params;
 }
 
-/// Those of one type and one set of parameters are one entry, told apart by their UUIDs.
-std::vector<Vgpus> vgpus_of(const Gpu& gpu, const Ownership::Objects& owned) {
-  std::vector<Vgpus> all;
-  std::map<std::string, unsigned> names;
-  for (const auto& vgpu : gpu.mediated_devices) {
-    const auto params = owned_params(vgpu.uuid, owned);
-    const auto same = [&](const Vgpus& other) { return other.type == vgpu.type && other.params == params; };
-    auto entry = std::ranges::find_if(all, same);
-    if (entry == all.end()) {
-      auto name = name_of_vgpu_type(vgpu.type);
-      if (const auto nth = names[name]++; nth > 0) name += fmt::format("-{}", nth);
-      if (!formats::name.accepts(name)) continue;
-      auto& made = all.emplace_back();
+/// Those of one type and one set of parameters are one entry, told apart by their UUIDs or functions.
+class VgpuEntries {
+ public:
+  using Params = std::map<std::string, std::string>;
+
+  /// Null: its type makes no name for an entry.
+  Vgpus* entry_for(const std::string& type, const Params& params) {
+    const auto same = [&](const Vgpus& other) { return other.type == type && other.params == params; };
+    auto entry = std::ranges::find_if(all_, same);
+    if (entry == all_.end()) {
+      auto name = name_of_vgpu_type(type);
+      if (const auto nth = names_[name]++; nth > 0) name += fmt::format("-{}", nth);
+      if (!formats::name.accepts(name)) return nullptr;
+      auto& made = all_.emplace_back();
       made.name = {std::move(name), Mark{}};
-      made.type = vgpu.type;
+      made.type = type;
       made.count = 0;
       made.params = params;
-      entry = std::prev(all.end());
+      entry = std::prev(all_.end());
     }
-    entry->uuids.push_back({vgpu.uuid, Mark{}});
     ++entry->count;
+    return &*entry;
   }
-  return all;
+  std::vector<Vgpus> take() { return std::move(all_); }
+
+ private:
+  std::vector<Vgpus> all_;
+  std::map<std::string, unsigned> names_;
+};
+
+/// `types`: as GpuReport::vgpu_types. A function whose type they do not tell is left out.
+std::vector<Vgpus> vgpus_of(const Gpu& gpu, const std::map<unsigned, std::string>& types,
+                            const Ownership::Objects& owned) {
+  VgpuEntries entries;
+  for (const auto& vgpu : gpu.mediated_devices)
+    if (auto* entry = entries.entry_for(vgpu.type, owned_params(vgpu_object(vgpu.uuid), owned)))
+      entry->uuids.push_back({vgpu.uuid, Mark{}});
+  for (const auto& function : gpu.functions) {
+    const auto type = types.find(function.vgpu_type);
+    if (type == types.end()) continue;
+    if (auto* entry = entries.entry_for(type->second, owned_params(object_on(gpu, function, owned), owned)))
+      entry->vfs.push_back(function.index);
+  }
+  return entries.take();
 }
 
 /// What the GPU is used for, as far as its driver tells.
@@ -87,14 +119,21 @@ std::optional<MigSpec> mig_of(const Gpu& gpu, const GpuReports& reports, const O
   return spec;
 }
 
-GpuSpecs specs_of(const Gpu& gpu, std::string name, bool has_manager, const Ownership::Objects& owned) {
+GpuSpecs specs_of(const Gpu& gpu, std::string name, bool has_manager,
+                  const std::map<unsigned, std::string>& types, const Ownership::Objects& owned) {
   GpuSpecs specs;
   specs.entry.name = Located{std::move(name), Mark{}};
   specs.entry.selector = GpuSelector{.by = GpuSelector::By::address, .value = gpu.address.to_string()};
   if (const auto mode = mode_of(gpu, has_manager)) specs.entry.mode = Located{*mode, Mark{}};
   if (!gpu.functions.empty()) specs.functions = Located{FunctionsSpec{.enabled = true}, Mark{}};
-  if (auto vgpus = vgpus_of(gpu, owned); !vgpus.empty()) specs.vgpu.vgpus = Located{std::move(vgpus), Mark{}};
+  if (auto vgpus = vgpus_of(gpu, types, owned); !vgpus.empty())
+    specs.vgpu.vgpus = Located{std::move(vgpus), Mark{}};
   return specs;
+}
+
+VmSpec::Device vgpu_named(const GpuSpecs& gpu, const Vgpus& vgpus, std::ptrdiff_t index) {
+  return {VmSpec::Device::Type::vgpu,
+          {fmt::format("{}/{}/{}", **gpu.entry.name, *vgpus.name, index), Mark{}}};
 }
 
 /// The GPU or vGPU of an entry that a host device is; nothing: it is none, or goes with one.
@@ -105,15 +144,18 @@ std::optional<VmSpec::Device> named_device(const HostDevice& device, const Inven
     for (std::size_t i = 0; i < gpus.size(); ++i)
       if (inventory.gpus[i].address == *address)
         return VmSpec::Device{Type::gpu, {**gpus[i].entry.name, Mark{}}};
+    for (std::size_t i = 0; i < gpus.size(); ++i)
+      if (const auto* function = inventory.gpus[i].function_at(*address))
+        for (const auto& vgpus : gpus[i].vgpu.vgpus ? **gpus[i].vgpu.vgpus : std::vector<Vgpus>{})
+          if (const auto found = std::ranges::find(vgpus.vfs, function->index); found != vgpus.vfs.end())
+            return vgpu_named(gpus[i], vgpus, found - vgpus.vfs.begin());
     return std::nullopt;
   }
   for (const auto& gpu : gpus)
     for (const auto& vgpus : gpu.vgpu.vgpus ? **gpu.vgpu.vgpus : std::vector<Vgpus>{}) {
       const auto found = std::ranges::find(vgpus.uuids, std::get<Uuid>(device.device), &Located<Uuid>::value);
       if (found == vgpus.uuids.end()) continue;
-      return VmSpec::Device{
-          Type::vgpu,
-          {fmt::format("{}/{}/{}", **gpu.entry.name, *vgpus.name, found - vgpus.uuids.begin()), Mark{}}};
+      return vgpu_named(gpu, vgpus, found - vgpus.uuids.begin());
     }
   return std::nullopt;
 }
@@ -186,8 +228,9 @@ Node vgpus_node(const GpuSpecs& gpu, const ExportFacts& facts) {
     Node entry = mapping_node();
     add_entry(entry, "name", text_node(*vgpus.name));
     add_entry(entry, "type", text_node(vgpus.type));
-    auto& uuids = add_entry(entry, "uuids", sequence_node());
-    for (const auto& uuid : vgpus.uuids) uuids.items.push_back(text_node(uuid->to_string()));
+    auto& devices = add_entry(entry, vgpus.vfs.empty() ? "uuids" : "vfs", sequence_node());
+    for (const auto& uuid : vgpus.uuids) devices.items.push_back(text_node(uuid->to_string()));
+    for (const auto index : vgpus.vfs) devices.items.push_back(plain_node(std::to_string(index)));
     if (!vgpus.params.empty()) {
       auto& params = add_entry(entry, "params", mapping_node());
       for (const auto& [key, value] : vgpus.params) add_entry(params, key, text_node(value));
@@ -223,8 +266,13 @@ ExportedGpus gpu_candidates(const HostView& host, const Ownership::Objects& owne
   const auto reports = gpu_reports_of(host);
   const bool has_manager = host.files.exists("/sys/module/nvidia_vgpu_vfio").value_or(false);
   for (const auto& gpu : (**inventory).gpus) {
+    std::map<unsigned, std::string> types;
+    if (*reports)
+      if (const auto report = (**reports).find(gpu.address);
+          report != (**reports).end() && report->second.vgpu_types)
+        types = *report->second.vgpu_types;
     auto& specs = exported.gpus.emplace_back(
-        specs_of(gpu, fmt::format("gpu{}", exported.gpus.size()), has_manager, owned));
+        specs_of(gpu, fmt::format("gpu{}", exported.gpus.size()), has_manager, types, owned));
     if (auto mig = *reports ? mig_of(gpu, **reports, owned) : std::nullopt)
       specs.mig = Located{*std::move(mig), Mark{}};
   }

@@ -54,10 +54,15 @@ void look_at_modules(const HostView& view) {
 void look_at_vgpus(const HostView& view) {
   const auto inventory = inventory_of(view);
   if (!*inventory) return;
-  for (const auto& gpu : (**inventory).gpus)
+  for (const auto& gpu : (**inventory).gpus) {
     for (const auto& vgpu : gpu.mediated_devices)
       (void)view.files.read(
           fmt::format("/sys/bus/mdev/devices/{}/nvidia/vgpu_params", vgpu.uuid.to_string()));
+    for (const auto& function : gpu.functions)
+      if (function.vgpu_type != 0)
+        (void)view.files.read(
+            fmt::format("/sys/bus/pci/devices/{}/nvidia/vgpu_params", function.address.to_string()));
+  }
 }
 
 HostFile record(const Target& target, const Kinds& kinds) {

@@ -33,6 +33,9 @@ struct GpuReport {
   Observed<VgpuScheduler> scheduler;
   /// Whether vGPUs of several sizes may share it; absent: it has no such mode.
   Observed<bool> mixed_sizes;
+  /// Names of all vGPU types that the driver can make on it, whatever is there now, by the number that they
+  /// have with this driver. Absent: none, as without NVIDIA's vGPU manager.
+  Observed<std::map<unsigned, std::string>> vgpu_types;
   bool operator==(const GpuReport&) const = default;
 };
 

@@ -183,17 +183,31 @@ class UsageReader {
 
   /// The vGPU manager's process for a guest ends with the guest.
   [[nodiscard]] bool serves_known_guest(const Use& use) const {
+    const auto serves = [&](const Gpu* gpu) {
+      return std::ranges::any_of(use.functions, [&](const PciAddress& at) { return gpu->has(at); });
+    };
     return std::ranges::any_of(usage_.uses_, [&](const Use& other) {
-      return std::ranges::any_of(other.vgpus, [&](const Uuid& uuid) {
-        const auto* gpu = inventory_.owner_of(uuid);
-        return std::ranges::any_of(use.functions, [&](const PciAddress& at) { return gpu->has(at); });
-      });
+      return std::ranges::any_of(other.vgpus,
+                                 [&](const Uuid& uuid) { return serves(inventory_.owner_of(uuid)); }) ||
+             std::ranges::any_of(other.functions, [&](const PciAddress& at) {
+               return other.holder.type == Holder::Type::vm && is_vgpu(at) && serves(inventory_.owner_of(at));
+             });
     });
+  }
+
+  /// A function of the vendor-specific framework that has a type.
+  [[nodiscard]] bool is_vgpu(const PciAddress& address) const {
+    const auto* gpu = inventory_.owner_of(address);
+    const auto* function = gpu == nullptr ? nullptr : gpu->function_at(address);
+    return function != nullptr && function->vgpu_type != 0;
   }
 
   /// Stopping the manager would hit the guests of all GPUs.
   [[nodiscard]] bool some_guest_has_vgpus() const {
-    return std::ranges::any_of(usage_.uses_, [](const Use& use) { return !use.vgpus.empty(); });
+    return std::ranges::any_of(usage_.uses_, [&](const Use& use) {
+      return !use.vgpus.empty() ||
+             std::ranges::any_of(use.functions, [&](const PciAddress& at) { return is_vgpu(at); });
+    });
   }
 
   const Inventory& inventory_;

@@ -102,6 +102,29 @@ Observed<bool> read_boot_display(const DeviceFolder& folder) {
   return Observed<bool>::absent();
 }
 
+/// The instance of a vGPU; what is no number is none: the driver has no other word for it.
+std::optional<unsigned> read_gpu_instance(const FileReader& files, const std::string& path) {
+  const auto text = files.read(path);
+  const auto id = text ? parse_unsigned(trim(*text)) : std::nullopt;
+  return id ? std::optional(static_cast<unsigned>(*id)) : std::nullopt;
+}
+
+/// Source: NVIDIA Virtual GPU Software User Guide, "Creating an NVIDIA vGPU on a Linux with KVM Hypervisor"
+/// and "… that Uses a Vendor-Specific VFIO Framework".
+void read_vgpu_interface(const FileReader& files, const DeviceFolder& folder, VirtualFunction& function,
+                         std::optional<Error>& unreadable) {
+  const auto type = folder.number("nvidia/current_vgpu_type");
+  if (type) {
+    function.framework = VgpuFramework::vendor_specific;
+    function.vgpu_type = static_cast<unsigned>(*type);
+    if (*type != 0) function.gpu_instance = read_gpu_instance(files, folder.at("nvidia/gpu_instance_id"));
+  } else if (type.error().kind != ErrorKind::not_found) {
+    unreadable = type.error();
+  } else if (files.exists(folder.at("mdev_supported_types")).value_or(false)) {
+    function.framework = VgpuFramework::mediated;
+  }
+}
+
 void read_virtual_functions(const FileReader& files, const DeviceFolder& folder, Gpu& gpu) {
   const auto count = folder.number_if_there("sriov_numvfs");
   if (!count) gpu.unreadable = count.error();
@@ -111,6 +134,7 @@ void read_virtual_functions(const FileReader& files, const DeviceFolder& folder,
     const DeviceFolder function(files, *address);
     auto driver = function.linked("driver", gpu.unreadable);
     gpu.functions.push_back({index, *address, std::move(driver), function.iommu_group()});
+    read_vgpu_interface(files, function, gpu.functions.back(), gpu.unreadable);
   }
 }
 
@@ -278,6 +302,11 @@ bool Gpu::has(const PciAddress& wanted) const {
          std::ranges::find(companions, wanted, &PciFunction::address) != companions.end();
 }
 
+bool Gpu::has_vgpus() const {
+  return !mediated_devices.empty() ||
+         std::ranges::any_of(functions, [](const VirtualFunction& one) { return one.vgpu_type != 0; });
+}
+
 const Gpu* Inventory::find(const PciAddress& address) const {
   const auto found = std::ranges::find(gpus, address, &Gpu::address);
   return found == gpus.end() ? nullptr : &*found;
@@ -311,6 +340,7 @@ Result<MediatedDevice> read_mediated_device(const FileReader& files, const Uuid&
   device.type = trim(files.read(path + "/mdev_type/name").value_or(""));
   const auto group = parse_unsigned(last_part(files.link_target(path + "/iommu_group").value_or("")));
   if (group) device.iommu_group = static_cast<unsigned>(*group);
+  device.gpu_instance = read_gpu_instance(files, path + "/nvidia/gpu_instance_id");
   return device;
 }
 

@@ -33,12 +33,26 @@ struct PciFunction {
   [[nodiscard]] std::string pci_id() const;
 };
 
+/// What vGPUs are made of. Source: NVIDIA Virtual GPU Software User Guide, "Installing and Configuring the
+/// NVIDIA Virtual GPU Manager": mediated devices before Linux 6.8, the vendor-specific VFIO framework from it
+/// on. Sysfs tells which.
+enum class VgpuFramework {
+  none,  ///< nothing is offered there, or not yet
+  mediated,
+  vendor_specific,
+};
+
 /// An SR-IOV virtual function of a GPU.
 struct VirtualFunction {
   unsigned index = 0;  ///< N of the link virtfnN
   PciAddress address;
   std::string driver;  ///< empty: none
   std::optional<unsigned> iommu_group;
+  VgpuFramework framework = VgpuFramework::none;
+  /// Vendor-specific framework: the number of the vGPU type that it has; 0: it is no vGPU. Numbers mean
+  /// nothing beyond the driver that is loaded.
+  unsigned vgpu_type = 0;
+  std::optional<unsigned> gpu_instance;  ///< as MediatedDevice::gpu_instance
 };
 
 /// A mediated device, whoever made it. From /sys/bus/mdev/devices.
@@ -48,6 +62,7 @@ struct MediatedDevice {
   std::string type_id;  ///< "nvidia-468"; not stable over driver versions
   std::string type;     ///< "GRID A100-4C"; empty if it cannot be read
   std::optional<unsigned> iommu_group;
+  std::optional<unsigned> gpu_instance;  ///< id of the MIG instance that it is on, where the driver says one
 };
 
 /// A physical GPU: an NVIDIA display function that is no virtual function.
@@ -73,6 +88,8 @@ struct Gpu : PciFunction {
   [[nodiscard]] const VirtualFunction* function_at(const PciAddress& address) const;
   /// Whether the address is its own, or that of a virtual function or companion of it.
   [[nodiscard]] bool has(const PciAddress& address) const;
+  /// Whether some vGPU is on it, whatever it is made of.
+  [[nodiscard]] bool has_vgpus() const;
 };
 
 /// A GPU that was seen before, from gpuhost's identity record.

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "catalog/mig.hpp"
 #include "catalog/releases.hpp"
 #include "document/messages.hpp"
 #include "document/names.hpp"
@@ -138,17 +139,59 @@ class Checks {
   /// Every `instance` is the name of a MIG instance of the entry.
   void check_instances(const GpuSpecs& gpu) {
     if (!gpu.vgpu.vgpus) return;
+    std::map<const MigSpec::GpuInstances*, unsigned> vgpus_on;
+    for (const auto& vgpus : **gpu.vgpu.vgpus) {
+      if (!vgpus.instance) continue;
+      const auto* instances = instances_named(gpu, **vgpus.instance);
+      if (instances == nullptr)
+        report_no_instance(gpu, *vgpus.instance);
+      else
+        check_instance(vgpus, *instances, vgpus_on[instances]);
+    }
+  }
+
+  static const MigSpec::GpuInstances* instances_named(const GpuSpecs& gpu, const std::string& name) {
+    if (!gpu.mig) return nullptr;
+    const auto& all = gpu.mig->value.instances;
+    const auto found =
+        std::ranges::find_if(all, [&](const auto& one) { return one.name && one.name->value == name; });
+    return found == all.end() ? nullptr : &*found;
+  }
+
+  void report_no_instance(const GpuSpecs& gpu, const Located<std::string>& name) {
     std::vector<std::string> known;
     if (gpu.mig)
       for (const auto& instances : gpu.mig->value.instances)
         if (instances.name) known.push_back(instances.name->value);
-    for (const auto& vgpus : **gpu.vgpu.vgpus) {
-      if (!vgpus.instance || std::ranges::find(known, **vgpus.instance) != known.end()) continue;
-      const auto near = suggest(**vgpus.instance, known);
-      report(messages::undefined_name, vgpus.instance->mark,
-             fmt::format("no MIG instance of this GPU has the name '{}'", **vgpus.instance),
-             near ? fmt::format("did you mean '{}'?", *near) : "give the name to an entry of 'mig'");
-    }
+    const auto near = suggest(*name, known);
+    report(messages::undefined_name, name.mark,
+           fmt::format("no MIG instance of this GPU has the name '{}'", *name),
+           near ? fmt::format("did you mean '{}'?", *near) : "give the name to an entry of 'mig'");
+  }
+
+  /// `before`: vGPUs of earlier entries on these instances; those of this one are added.
+  void check_instance(const VgpuSpec::Vgpus& vgpus, const MigSpec::GpuInstances& instances,
+                      unsigned& before) {
+    const auto mark = vgpus.instance->mark;
+    const auto there = instances.name->mark;
+    const auto* type = catalog::find_type(vgpus.type);
+    if (type == nullptr) return;  // whether the GPU has it is seen on the host
+    if (type->gpu_instance.empty())
+      return report(messages::contradiction, mark,
+                    fmt::format("{} is time-sliced on the whole GPU, and on no MIG instance", vgpus.type),
+                    "leave out 'instance', or choose a type as A100-3-20C", there);
+    if (!catalog::same_mig_profile(type->gpu_instance, instances.profile))
+      return report(messages::contradiction, mark,
+                    fmt::format("{} is made on a {}, and '{}' is a {}", vgpus.type, type->gpu_instance,
+                                **vgpus.instance, instances.profile),
+                    "choose an instance of that profile, or a type for this one", there);
+    const auto each = catalog::vgpus_per_instance(*type);
+    before += vgpus.count;
+    if (!each || before <= *each * instances.count) return;
+    report(messages::out_of_range, mark,
+           fmt::format("{} vGPUs are wanted on '{}', which carries {} of {}", before, **vgpus.instance,
+                       *each * instances.count, vgpus.type),
+           "lower the count, or list more instances", there);
   }
 
   /// A UUID is that of one vGPU.

@@ -15,7 +15,8 @@ namespace gpuhost {
 struct NamedVgpus {
   std::string name;
   unsigned count = 1;
-  std::vector<Uuid> uuids;  ///< in place of those that gpuhost gives; empty, or one for each
+  std::vector<Uuid> uuids;         ///< in place of those that gpuhost gives; empty, or one for each
+  std::vector<unsigned> vfs = {};  ///< indices of virtual functions, where the document says them
 };
 
 /// The devices of an entry of `gpus` that a virtual machine may be given.

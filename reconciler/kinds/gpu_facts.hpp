@@ -33,7 +33,8 @@ inline constexpr const char* nvidia_driver = "nvidia";
 [[nodiscard]] inline Fact sriov_manage_there() {
   return {"sriov-manage", "there"};
 }
-/// gpus: nobody holds the GPU, its functions or its vGPUs. Offered: each holder's absence.
+/// gpus: nobody holds the GPU, its functions or its vGPUs; of a virtual function: nobody holds that. Offered:
+/// each holder's absence.
 [[nodiscard]] inline Fact idle(const PciAddress& gpu) {
   return {subject(gpu), "idle"};
 }
@@ -77,7 +78,15 @@ inline constexpr const char* nvidia_driver = "nvidia";
 [[nodiscard]] inline Fact without_volatile_mig(const PciAddress& gpu) {
   return {subject(gpu), "without MIG state that goes with its driver"};
 }
-/// vgpu: no vGPU is on the GPU. Offered, of mediated devices: they are made again.
+/// mig: a GPU instance of this profile is on the GPU. By the name that the GPU tells, or else the catalogue.
+[[nodiscard]] inline Fact with_instance(const PciAddress& gpu, std::string_view profile) {
+  return {subject(gpu), "with a GPU instance " + std::string(profile)};
+}
+/// vgpu: no vGPU is on the GPU instance of this id. Offered: they are made again.
+[[nodiscard]] inline Fact instance_unused(const PciAddress& gpu, unsigned instance) {
+  return {subject(gpu), "without vgpus on GPU instance " + std::to_string(instance)};
+}
+/// vgpu: no vGPU is on the GPU. Offered: they are made again.
 [[nodiscard]] inline Fact without_vgpus(const PciAddress& gpu) {
   return {subject(gpu), "without vgpus"};
 }

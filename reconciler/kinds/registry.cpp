@@ -69,11 +69,21 @@ std::vector<ForGpus<FunctionsWish>> function_wishes(const std::vector<GpuSpecs>&
   return wishes;
 }
 
+/// Nothing: the entry says nothing of MIG, or leaves it to its vGPUs.
+std::optional<std::vector<VgpuSpec::Instances>> listed_instances(const GpuSpecs& gpu) {
+  if (!gpu.mig || (*gpu.mig)->mode == MigSpec::Mode::automatic) return std::nullopt;
+  std::vector<VgpuSpec::Instances> listed;
+  for (const auto& instances : (*gpu.mig)->instances) listed.push_back({instances.profile, instances.count});
+  return listed;
+}
+
 /// Only a GPU in mode vgpu can have vGPUs: the other modes say that there are none.
 std::vector<ForGpus<VgpuSpec>> vgpu_specs(const std::vector<GpuSpecs>& gpus) {
   std::vector<ForGpus<VgpuSpec>> specs;
   for (const auto& gpu : gpus) {
     auto spec = gpu.vgpu;
+    spec.instances = listed_instances(gpu);
+    spec.manages_mig = gpu.mig.has_value();
     const auto& mode = gpu.entry.mode;
     if (!spec.vgpus && mode && **mode != GpuMode::vgpu)
       spec.vgpus = Located{std::vector<VgpuSpec::Vgpus>{}, mode->mark};

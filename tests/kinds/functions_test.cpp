@@ -56,8 +56,11 @@ struct Server {
     if (types_at_once) give_types();
   }
   void give_types() {
-    for (const auto& address : addresses)
-      if (!broken.contains(address)) host.directories.insert(pci_devices + address + "/" + interface);
+    for (const auto& address : addresses) {
+      if (broken.contains(address)) continue;
+      host.directories.insert(pci_devices + address + "/" + interface);
+      if (interface == "nvidia") host.files[pci_devices + address + "/nvidia/current_vgpu_type"] = "0\n";
+    }
   }
   void disable() {
     host.files[pci_devices + left + "/sriov_numvfs"] = "0\n";
@@ -223,6 +226,7 @@ TEST(Functions, AreEnabledOnlyWithDriversAndVgpuTypes) {
     server.enable();
     EXPECT_THAT(server.proposal(on).steps, IsEmpty()) << interface;
     server.host.directories.erase(pci_devices + addresses[1] + "/" + interface);
+    server.host.files.erase(pci_devices + addresses[1] + "/nvidia/current_vgpu_type");
     server.host.loaded_modules.erase("nvidia_vgpu_vfio");
     const auto found = finding(server.proposal(on), "gpu[left].functions");
     EXPECT_EQ(found.observed, "incomplete") << "the other function shows that there is a vGPU manager";

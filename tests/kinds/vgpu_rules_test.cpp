@@ -164,22 +164,10 @@ TEST(VgpuRules, ABoardWithSriovAndVgpusOnTheGpuItself) {
   EXPECT_THAT(proposal.steps[0].blocked_by, IsEmpty());
 }
 
-TEST(VgpuRules, TheVendorSpecificFrameworkIsNotSupported) {
-  VgpuHost host;
-  host.add_a100();
-  for (const auto& function : a100_functions) {
-    host.withdraw_types(function);
-    host.fake.files[pci_devices + function + "/nvidia/current_vgpu_type"] = "0\n";
-  }
-  EXPECT_THAT(why_not(host, a100, "A100-8C"),
-              AllOf(HasSubstr("vendor-specific VFIO"), HasSubstr("not supported by this version")));
-}
-
 TEST(VgpuRules, WhatOneVgpuCannotHaveYetIsAnErrorAtItsAddress) {
   VgpuHost host;
   host.add_a100();
   auto vgpus = some("train", "A100-8C");
-  vgpus.instance = Located{std::string("big"), Mark{}};
   vgpus.placement = Located{std::vector<unsigned>{0}, Mark{}};
   const auto entry = listing("left", a100, {vgpus});
   const auto notes = plan(host, {entry}).notes;
@@ -189,8 +177,7 @@ TEST(VgpuRules, WhatOneVgpuCannotHaveYetIsAnErrorAtItsAddress) {
     EXPECT_THAT(note.message, HasSubstr("not supported by this version"));
     addresses.push_back(note.address);
   }
-  EXPECT_THAT(addresses,
-              ::testing::ElementsAre("gpu[left].vgpu[train].instance", "gpu[left].vgpu[train].placement"));
+  EXPECT_THAT(addresses, ::testing::ElementsAre("gpu[left].vgpu[train].placement"));
 }
 
 TEST(VgpuRules, FunctionsThatCannotBeHad) {

@@ -125,6 +125,9 @@ FakeGpu read_gpu(const Json& json) {
   if (json.contains("serial")) gpu.serial = json.at("serial").get<std::string>();
   gpu.device_id = json.at("device_id").get<unsigned>();
   gpu.memory_bytes = json.at("memory_bytes").get<std::uint64_t>();
+  if (json.contains("vgpu_types"))
+    for (const auto& [number, name] : json.at("vgpu_types").items())
+      gpu.vgpu_types.emplace(std::stoul(number), name.get<std::string>());
   if (json.contains("ecc")) gpu.ecc = read_switch(json.at("ecc"));
   gpu.hardware.stores_mode = json.value("stores_mode", false);
   for (const auto& profile : json.value("profiles", Json::array())) read_profile(profile, gpu);
@@ -153,6 +156,7 @@ Json write_gpu(const FakeGpu& gpu) {
             {"resets", gpu.resets},
             {"handle", gpu.handle}};
   if (gpu.serial) json["serial"] = *gpu.serial;
+  for (const auto& [number, name] : gpu.vgpu_types) json["vgpu_types"][std::to_string(number)] = name;
   if (gpu.ecc) json["ecc"] = write_switch(*gpu.ecc);
   if (gpu.scheduler) json["scheduler"] = write_scheduler(*gpu.scheduler);
   if (gpu.mixed_sizes) json["mixed_sizes"] = *gpu.mixed_sizes;

@@ -27,6 +27,7 @@ struct FakeGpu {
   unsigned device_id = 0;
   std::uint64_t memory_bytes = 0;
   std::optional<GpuSwitch> ecc;
+  std::map<unsigned, std::string> vgpu_types;  ///< names by number; none: it has no vGPUs
   MigHardware hardware;
   std::map<unsigned, unsigned> profile_of_kind;  ///< NVML's enumeration to ids
   MigState mig;

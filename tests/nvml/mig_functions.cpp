@@ -341,6 +341,26 @@ Return nvmlDeviceGetActiveVgpus(Device device, unsigned* count, nvml::VgpuInstan
   });
 }
 
+Return nvmlDeviceGetSupportedVgpus(Device device, unsigned* count, nvml::VgpuTypeId* types) {
+  return on_gpu("nvmlDeviceGetSupportedVgpus", Right::anybody, device, [&](FakeDriver&, FakeGpu& gpu) {
+    if (gpu.vgpu_types.empty()) return nvml::not_supported;
+    std::vector<nvml::VgpuTypeId> all;
+    for (const auto& [number, name] : gpu.vgpu_types) all.push_back(number);
+    return give_within(all, types, count);
+  });
+}
+
+Return nvmlVgpuTypeGetName(nvml::VgpuTypeId type, char* name, unsigned* size) {
+  return answer("nvmlVgpuTypeGetName", Right::anybody, [&](FakeDriver& driver) {
+    for (const auto& gpu : driver.gpus)
+      if (const auto found = gpu.vgpu_types.find(type); found != gpu.vgpu_types.end())
+        return give_within(
+            std::vector<char>(found->second.c_str(), found->second.c_str() + found->second.size() + 1), name,
+            size);
+    return nvml::invalid_argument;
+  });
+}
+
 Return nvmlVgpuInstanceGetGpuInstanceId(nvml::VgpuInstanceHandle vgpu, unsigned* id) {
   return answer("nvmlVgpuInstanceGetGpuInstanceId", Right::anybody, [&](FakeDriver&) {
     *id = vgpu >> 8U;

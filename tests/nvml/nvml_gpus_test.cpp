@@ -37,6 +37,9 @@ TEST_P(NvmlGpusOnEither, TellsWhatTheDriverHas) {
   const auto other = report(a40);
   EXPECT_TRUE(other.mig.is_absent());
   EXPECT_TRUE(other.serial.is_absent());
+  EXPECT_EQ(*gpu.vgpu_types,
+            (std::map<unsigned, std::string>{{468, "GRID A100-4C"}, {476, "GRID A100-3-20C"}}));
+  EXPECT_TRUE(other.vgpu_types.is_absent());
 }
 
 TEST_P(NvmlGpusOnEither, ProfilesAreThoseOfTheGpuByName) {
@@ -208,6 +211,10 @@ TEST_F(NvmlGpusOnFake, WhatOneGpuDoesNotTellIsUnknown) {
   EXPECT_TRUE(report().ecc.is_unknown());
   fail_call("nvmlDeviceGetMigMode", nvml::gpu_is_lost);
   EXPECT_TRUE(report().mig.is_unknown());
+  for (const char* function : {"nvmlDeviceGetSupportedVgpus", "nvmlVgpuTypeGetName"}) {
+    fail_call(function, nvml::unknown);
+    EXPECT_TRUE(report().vgpu_types.is_unknown()) << function;
+  }
   partition();
   ASSERT_TRUE(gpus().create_gpu_instance(a100, 9, {0, 4}));
   for (const char* function :

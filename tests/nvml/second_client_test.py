@@ -84,6 +84,7 @@ nvmlGpuInstanceGetInfo nvmlGpuInstanceGetComputeInstanceProfileInfo
 nvmlGpuInstanceGetComputeInstancePossiblePlacements nvmlGpuInstanceCreateComputeInstance nvmlComputeInstanceDestroy
 nvmlGpuInstanceGetComputeInstances nvmlGpuInstanceGetComputeInstanceById nvmlComputeInstanceGetInfo_v2
 nvmlDeviceGetComputeRunningProcesses_v3 nvmlDeviceGetActiveVgpus nvmlVgpuInstanceGetGpuInstanceId
+nvmlDeviceGetSupportedVgpus nvmlVgpuTypeGetName
 """.split()
 
 A100, BUS_ID = "GPU-11111111-2222-3333-4444-555555555555", b"0000:41:00.0"

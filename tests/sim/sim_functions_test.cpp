@@ -257,6 +257,57 @@ TEST_F(VendorVfio, ATypeEndsOtherSizesAndIsGivenBackWithZero) {
   EXPECT_NE(id(fifth, "A100-4C"), "");
 }
 
+/// The first half of an A100 as a 3g.20gb, with its functions.
+void partition(Machine& host) {
+  ASSERT_TRUE(host.sim.host().gpus.set_mig_mode(address(gpu), true));
+  host.sriov_manage("-e", gpu);
+  ASSERT_TRUE(host.sim.host().gpus.create_gpu_instance(address(gpu), 9, {0, 4}));
+}
+
+TEST_F(VendorVfio, WithMigATypeIsMadeOnAnInstanceOfItsOwn) {
+  ASSERT_TRUE(host.sim.host().gpus.set_mig_mode(address(gpu), true));
+  host.sriov_manage("-e", gpu);
+  EXPECT_EQ(id(first, "A100-4C"), "") << "time-sliced types need MIG off";
+  EXPECT_EQ(id(first, "A100-3-20C"), "") << "there is no instance";
+  ASSERT_TRUE(host.sim.host().gpus.create_gpu_instance(address(gpu), 9, {0, 4}));
+  EXPECT_EQ(id(first, "A100-3-20C"), "476");
+  EXPECT_EQ(id(first, "A100-2-10C"), "");
+  ASSERT_TRUE(host.write(file_of(first, "current_vgpu_type"), "476"));
+  EXPECT_EQ(host.read(file_of(first, "gpu_instance_id")), "1");
+  EXPECT_EQ(id(fifth, "A100-3-20C"), "") << "the instance has one";
+  EXPECT_FALSE(host.write(file_of(first, "gpu_instance_id"), "2"));
+  auto& gpus = host.sim.host().gpus;
+  EXPECT_EQ(gpus.destroy_gpu_instance(address(gpu), 1).error().kind, ErrorKind::busy);
+  EXPECT_EQ(gpus.create_compute_instance(address(gpu), 1, 3).error().kind, ErrorKind::busy);
+  ASSERT_TRUE(host.write(file_of(first, "current_vgpu_type"), "0"));
+  EXPECT_EQ(id(fifth, "A100-3-20C"), "476");
+  EXPECT_TRUE(gpus.destroy_gpu_instance(address(gpu), 1));
+  EXPECT_EQ(id(fifth, "A100-3-20C"), "");
+}
+
+TEST(MediatedOnMig, IsMadeOnAnInstanceOfItsOwn) {
+  Machine host{a100()};
+  partition(host);
+  EXPECT_EQ(host.available(first, "A100-3-20C"), "1");
+  EXPECT_EQ(host.available(first, "A100-4C"), "0");
+  const std::string uuid = "5b2a8d1c-7f4e-4f35-9b0a-2f6f0f0f0f01";
+  ASSERT_TRUE(host.make(first, "A100-3-20C", uuid));
+  EXPECT_EQ(host.read("/sys/bus/mdev/devices/" + uuid + "/nvidia/gpu_instance_id"), "1");
+  EXPECT_EQ(host.available(fifth, "A100-3-20C"), "0");
+  EXPECT_EQ(host.sim.host().gpus.destroy_gpu_instance(address(gpu), 1).error().kind, ErrorKind::busy);
+  ASSERT_TRUE(host.write("/sys/bus/mdev/devices/" + uuid + "/remove", "1"));
+  EXPECT_TRUE(host.sim.host().gpus.destroy_gpu_instance(address(gpu), 1));
+}
+
+TEST(VendorVfioNumbers, AreThoseOfTheRecordedDriver) {
+  auto file = a100(HostFile::VgpuFramework::vendor_vfio);
+  file.machine.gpus.begin()->second.vgpu_types = {{1468, "GRID A100-4C"}};
+  Machine host{file};
+  host.sriov_manage("-e", gpu);
+  EXPECT_TRUE(host.write(Machine::pci(first) + "/nvidia/current_vgpu_type", "1468"));
+  EXPECT_EQ(host.sim.view().gpus.gpus()->begin()->second.vgpu_types->at(1468), "GRID A100-4C");
+}
+
 TEST_F(VendorVfio, ChangingTheTypeOfOneInUseWouldNeverEnd) {
   host.sriov_manage("-e", gpu);
   ASSERT_TRUE(host.write(file_of(first, "current_vgpu_type"), id(first, "A100-20C")));

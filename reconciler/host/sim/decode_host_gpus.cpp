@@ -53,6 +53,19 @@ VgpuScheduler decode_scheduler(const Value& value) {
   return scheduler;
 }
 
+std::map<unsigned, std::string> decode_vgpu_types(const Value& value) {
+  std::map<unsigned, std::string> types;
+  for (const auto& [key, name, entry] : value.entries().value_or(std::vector<NamedValue>{})) {
+    const auto number = parse_unsigned(name);
+    if (!number)
+      key.report(messages::malformed, fmt::format("'{}' is not the number of a vGPU type", name),
+                 "write it as nvidia-smi vgpu -s -v prints it");
+    else
+      types.emplace(static_cast<unsigned>(*number), entry.text().value_or(""));
+  }
+  return types;
+}
+
 HostFile::Gpu decode_gpu(const Value& value) {
   HostFile::Gpu gpu;
   auto reader = value.mapping();
@@ -76,6 +89,7 @@ HostFile::Gpu decode_gpu(const Value& value) {
   if (const auto time = reader.at("resetSeconds")) {
     gpu.reset_time = std::chrono::seconds(time.integer(0, longest_reset).value_or(0));
   }
+  if (const auto types = reader.at("vgpuTypes")) gpu.vgpu_types = decode_vgpu_types(types);
   if (const auto mig = reader.at("mig")) decode_host_mig(mig, gpu);
   if (const auto gone = reader.at("gone")) gpu.gone = gone.boolean().value_or(false);
   return gpu;

@@ -94,6 +94,9 @@ struct HostFile {
     /// cannot be partitioned.
     std::optional<std::vector<GpuInstanceProfile>> mig_profiles;
     MigState mig;
+    /// Names of vGPU types by the numbers that the recorded driver gave them; those of the catalogue where
+    /// there are none.
+    std::map<unsigned, std::string> vgpu_types;
     std::optional<Error> mig_unknown;  ///< why the instances could not be told
     bool gone = false;                 ///< the board is out: after a boot nothing of its slot is there
     bool operator==(const Gpu&) const = default;

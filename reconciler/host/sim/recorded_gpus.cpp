@@ -15,6 +15,7 @@
 #include "host/sim/sim_device_tree.hpp"
 #include "host/sim/sim_driver_names.hpp"
 #include "host/sim/sim_gpus.hpp"
+#include "host/sim/sim_vgpu_types.hpp"
 
 namespace gpuhost {
 
@@ -157,6 +158,16 @@ void take_mig(const Observed<Mig>& mig, const std::vector<GpuInstanceProfile>& k
   if (mig->instances.is_unknown()) gpu.mig_unknown = Error{ErrorKind::unavailable, mig->instances.reason()};
 }
 
+/// Nothing for what the catalogue says anyway.
+void take_vgpu_types(const Observed<std::map<unsigned, std::string>>& types, const Device& device,
+                     HostFile::Gpu& gpu) {
+  if (!types) return;
+  std::map<unsigned, std::string> known;
+  for (const auto& [id, type] : known_vgpu_types(device.number("device"), device.number("subsystem_device")))
+    known.emplace(id, type->name);
+  if (*types != known) gpu.vgpu_types = *types;
+}
+
 }  // namespace
 
 void take_reports(const FileReader& files, const Result<GpuReports>& reports, HostFile::Machine& machine) {
@@ -177,6 +188,7 @@ void take_reports(const FileReader& files, const Result<GpuReports>& reports, Ho
     if (report.ecc) gpu.ecc = *report.ecc;
     if (report.scheduler) gpu.scheduler = *report.scheduler;
     if (report.mixed_sizes) gpu.mixed_sizes = *report.mixed_sizes;
+    take_vgpu_types(report.vgpu_types, Device(files, address), gpu);
     take_mig(report.mig, mig_hardware_of(Device(files, address).number("device")).profiles, gpu);
   }
 }

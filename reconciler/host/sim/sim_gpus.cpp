@@ -89,6 +89,11 @@ GpuReport SimGpus::report_of(const PciAddress& address, const HostFile::Gpu& gpu
   report.mig = mig_of(address, gpu);
   report.scheduler = scheduler_of(address, gpu);
   report.mixed_sizes = mixed_sizes_of(address, gpu);
+  if (gpu.framework != HostFile::VgpuFramework::none) {
+    std::map<unsigned, std::string> types;
+    for (const auto& [id, type] : types_.of(address)) types.emplace(id, type->name);
+    report.vgpu_types = std::move(types);
+  }
   return report;
 }
 
@@ -122,7 +127,11 @@ Observed<Mig> SimGpus::mig_of(const PciAddress& address, const HostFile::Gpu& gp
   } else if (gpu.mig.mode.current) {
     auto state = gpu.mig;
     const MigModel model(hardware, state, alive_);
-    for (auto& instance : state.instances) instance = model.shown(instance);
+    for (auto& instance : state.instances) {
+      instance = model.shown(instance);
+      if (const auto uses = nvidia_.uses_on_instance(address, instance.id); !uses.empty())
+        instance.vgpus = static_cast<unsigned>(std::ranges::count(uses, true));
+    }
     mig.instances = state.instances;
   }
   return mig;
@@ -145,6 +154,7 @@ auto SimGpus::partition(const PciAddress& address, const char* what, Act act)
   const auto hardware = hardware_of(address, **gpu);
   MigModel model(hardware, (*gpu)->mig, alive_);
   auto done = act(model);
+  nvidia_.partitioned(address);
   if (!done) return refused(done.error(), fmt::format("{} of GPU {}", what, address.to_string()));
   if constexpr (std::is_void_v<typename decltype(done)::value_type>)
     return {};
@@ -214,7 +224,8 @@ Result<void> SimGpus::destroy_gpu_instance(const PciAddress& address, unsigned i
   return partition(address, "destroy a GPU instance", [&](MigModel& model) -> MigAnswer<void> {
     auto* const instance = model.instance(id);
     if (instance == nullptr) return std::unexpected(MigRefusal::not_found);
-    if (model.shown(*instance).busy()) return std::unexpected(MigRefusal::in_use);
+    const bool has_vgpus = !nvidia_.uses_on_instance(address, id).empty();
+    if (has_vgpus || model.shown(*instance).busy()) return std::unexpected(MigRefusal::in_use);
     instance->compute_instances.clear();
     return model.destroy(id);
   });
@@ -223,6 +234,8 @@ Result<void> SimGpus::destroy_gpu_instance(const PciAddress& address, unsigned i
 Result<ComputeInstance> SimGpus::create_compute_instance(const PciAddress& address, unsigned gpu_instance,
                                                          unsigned slices) {
   return partition(address, "create a compute instance", [&](MigModel& model) -> MigAnswer<ComputeInstance> {
+    // Never seen done by a driver, and never to be tried.
+    if (!nvidia_.uses_on_instance(address, gpu_instance).empty()) return std::unexpected(MigRefusal::in_use);
     const auto made = model.create_compute(gpu_instance, slices, std::nullopt);
     if (!made) return std::unexpected(made.error());
     return **made;

@@ -12,6 +12,7 @@
 #include "host/sim/sim_clock.hpp"
 #include "host/sim/sim_device_tree.hpp"
 #include "host/sim/sim_nvidia.hpp"
+#include "host/sim/sim_vgpu_types.hpp"
 
 namespace gpuhost {
 
@@ -24,8 +25,9 @@ class SimGpus {
  public:
   using Alive = MigModel::Alive;
 
-  SimGpus(HostFile& host, const SimDeviceTree& tree, const SimNvidia& nvidia, SimClock& clock, Alive alive)
-      : host_(host), tree_(tree), nvidia_(nvidia), clock_(clock), alive_(std::move(alive)) {}
+  SimGpus(HostFile& host, const SimDeviceTree& tree, const SimVgpuTypes& types, SimNvidia& nvidia,
+          SimClock& clock, Alive alive)
+      : host_(host), tree_(tree), types_(types), nvidia_(nvidia), clock_(clock), alive_(std::move(alive)) {}
 
   // As in GpuReader and GpuWriter.
   [[nodiscard]] Result<GpuReports> gpus() const;
@@ -69,7 +71,8 @@ class SimGpus {
 
   HostFile& host_;
   const SimDeviceTree& tree_;
-  const SimNvidia& nvidia_;
+  const SimVgpuTypes& types_;
+  SimNvidia& nvidia_;
   SimClock& clock_;
   Alive alive_;
 };

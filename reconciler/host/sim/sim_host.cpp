@@ -360,10 +360,11 @@ struct SimHost::World {
   SimFiles disk{file.files};
   NodeUsers node_users = [this](const std::string& node) { return users_of(file, disk, node); };
   SimDeviceTree devices{disk};
-  SimMdev mdev{devices, node_users};
-  SimVendorVfio vendor_vfio{devices, node_users};
+  SimVgpuTypes vgpu_types{file, devices};
+  SimMdev mdev{devices, vgpu_types, node_users};
+  SimVendorVfio vendor_vfio{devices, vgpu_types, node_users};
   SimNvidia nvidia{file, devices, mdev, vendor_vfio, node_users};
-  SimGpus nvml{file, devices, nvidia, time, [this](int pid) { return is_alive(pid); }};
+  SimGpus nvml{file, devices, vgpu_types, nvidia, time, [this](int pid) { return is_alive(pid); }};
   SimPci pci{file, devices, nvidia, node_users};
   SimSysfs sysfs{disk, pci, mdev, vendor_vfio};
   SimModules kernel_modules{file, disk, pci};

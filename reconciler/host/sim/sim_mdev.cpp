@@ -16,6 +16,7 @@ constexpr const char* mdev_devices = "/sys/bus/mdev/devices";
 constexpr const char* mdev_parents = "/sys/class/mdev_bus";
 constexpr const char* types_directory = "mdev_supported_types";
 constexpr unsigned write_only = 0200;
+constexpr const char* gpu_instance_file = "/nvidia/gpu_instance_id";
 
 /// The keys of vgpu_params. Source: NVIDIA vGPU software user guide, "Setting vGPU Plugin Parameters".
 constexpr std::string_view parameter_keys[] = {"frame_rate_limiter", "disable_vnc",      "enable_uvm",
@@ -50,7 +51,7 @@ void SimMdev::register_parent(const PciAddress& parent) {
   const auto directory = tree_.directory_of(parent);
   if (!directory || is_parent(parent)) return;
   const auto gpu = tree_.physical_function_of(parent).value_or(parent);
-  const auto types = vgpu_types_of(tree_, gpu);
+  const auto types = types_.of(gpu);
   if (types.empty()) return;
   auto& files = tree_.files();
   for (const auto& [id, type] : types) {
@@ -63,7 +64,7 @@ void SimMdev::register_parent(const PciAddress& parent) {
   }
   files.put(fmt::format("{}/{}", mdev_parents, parent.to_string()),
             HostFile::Link{sysfs_link(mdev_parents, *directory)});
-  show_room(parent, types, types_on(gpu, types));
+  show_room(parent, types, vgpus_on(gpu, types));
 }
 
 void SimMdev::unregister_parent(const PciAddress& parent) {
@@ -133,12 +134,18 @@ Result<void> SimMdev::create(const PciAddress& parent, const std::string& type, 
   files.put(device + "/mdev_type", HostFile::Link{fmt::format("../{}/{}", types_directory, type)});
   files.put(device + "/remove", HostFile::Text{"", write_only});
   files.put_text(device + "/nvidia/vgpu_params", "\n");
+  const auto gpu = tree_.physical_function_of(parent).value_or(parent);
+  const auto types = types_.of(gpu);
+  const auto* made_of = type_in(at, types);
+  if (const auto instance =
+          made_of == nullptr ? std::nullopt : types_.instance_for(gpu, *made_of, vgpus_on(gpu, types)))
+    files.put_text(device + gpu_instance_file, fmt::format("{}\n", *instance));
   files.put(listed, HostFile::Link{sysfs_link(mdev_devices, device)});
   files.put(fmt::format("{}/devices/{}", at, uuid->to_string()),
             HostFile::Link{"../../../" + uuid->to_string()});
   tree_.add_group(device, "unknown\n");
   tree_.show_vfio_node(device);
-  refresh(tree_.physical_function_of(parent).value_or(parent));
+  refresh(gpu);
   return {};
 }
 
@@ -202,8 +209,8 @@ unsigned SimMdev::room_in(const PciAddress& parent, const std::string& directory
     return static_cast<unsigned>(parse_unsigned(trim(*shown)).value_or(0));
   }
   const auto gpu = tree_.physical_function_of(parent).value_or(parent);
-  const auto types = vgpu_types_of(tree_, gpu);
-  return counted_room(parent, type_in(directory, types), types_on(gpu, types));
+  const auto types = types_.of(gpu);
+  return counted_room(parent, type_in(directory, types), vgpus_on(gpu, types));
 }
 
 const catalog::VgpuType* SimMdev::type_in(const std::string& directory, const Types& types) const {
@@ -215,16 +222,20 @@ const catalog::VgpuType* SimMdev::type_in(const std::string& directory, const Ty
 
 unsigned SimMdev::counted_room(const PciAddress& parent, const catalog::VgpuType* type,
                                const Present& present) const {
-  const unsigned room = type == nullptr ? 0 : room_for(*type, present);
+  const auto gpu = tree_.physical_function_of(parent).value_or(parent);
+  const unsigned room = type == nullptr ? 0 : types_.room(gpu, *type, present);
   if (!tree_.physical_function_of(parent)) return room;
   return devices_on(parent).empty() ? std::min(room, 1U) : 0;
 }
 
-SimMdev::Present SimMdev::types_on(const PciAddress& gpu, const Types& types) const {
+SimMdev::Present SimMdev::vgpus_on(const PciAddress& gpu, const Types& types) const {
   Present present;
   for (const auto& parent : parents_on(gpu)) {
     for (const auto& device : devices_on(parent)) {
-      if (const auto* type = type_in(device + "/mdev_type", types)) present.push_back(type);
+      const auto* type = type_in(device + "/mdev_type", types);
+      if (type == nullptr) continue;
+      const auto instance = parse_unsigned(trim(tree_.files().text(device + gpu_instance_file).value_or("")));
+      present.push_back({type, instance ? std::optional(static_cast<unsigned>(*instance)) : std::nullopt});
     }
   }
   return present;
@@ -239,9 +250,21 @@ void SimMdev::show_room(const PciAddress& parent, const Types& types, const Pres
   }
 }
 
+std::vector<bool> SimMdev::uses_on_instance(const PciAddress& gpu, unsigned instance) const {
+  std::vector<bool> uses;
+  for (const auto& parent : parents_on(gpu))
+    for (const auto& device : devices_on(parent)) {
+      const auto on = parse_unsigned(trim(tree_.files().text(device + gpu_instance_file).value_or("")));
+      if (on != instance) continue;
+      const auto group = tree_.group_of(device);
+      uses.push_back(group && use_of(users_, vfio_node(*group)));
+    }
+  return uses;
+}
+
 void SimMdev::refresh(const PciAddress& gpu) {
-  const auto types = vgpu_types_of(tree_, gpu);
-  const auto present = types_on(gpu, types);
+  const auto types = types_.of(gpu);
+  const auto present = vgpus_on(gpu, types);
   for (const auto& parent : parents_on(gpu)) show_room(parent, types, present);
 }
 

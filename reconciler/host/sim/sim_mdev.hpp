@@ -18,7 +18,8 @@ namespace gpuhost {
 /// Sources: Linux Documentation/driver-api/vfio-mediated-device.rst, drivers/vfio/mdev/mdev_sysfs.c.
 class SimMdev {
  public:
-  SimMdev(SimDeviceTree& tree, NodeUsers users) : tree_(tree), users_(std::move(users)) {}
+  SimMdev(SimDeviceTree& tree, const SimVgpuTypes& types, NodeUsers users)
+      : tree_(tree), types_(types), users_(std::move(users)) {}
 
   /// The driver offers its types on the device.
   void register_parent(const PciAddress& parent);
@@ -28,6 +29,10 @@ class SimMdev {
   [[nodiscard]] bool has_devices(const PciAddress& parent) const { return !devices_on(parent).empty(); }
   /// Who has one of the parent's mediated devices open.
   [[nodiscard]] std::optional<NodeUse> use_on(const PciAddress& parent) const;
+  /// Counts anew what can still be made on a physical GPU.
+  void refresh(const PciAddress& gpu);
+  /// As SimVendorVfio::uses_on_instance.
+  [[nodiscard]] std::vector<bool> uses_on_instance(const PciAddress& gpu, unsigned instance) const;
 
   /// A write to an attribute of a parent's types or of a mediated device, by its real path; nothing: it is
   /// none of these.
@@ -35,8 +40,7 @@ class SimMdev {
 
  private:
   using Types = std::vector<SimVgpuType>;
-  /// The types of the mediated devices on a physical GPU, one for each device.
-  using Present = std::vector<const catalog::VgpuType*>;
+  using Present = SimVgpuTypes::Present;
 
   Result<void> create(const PciAddress& parent, const std::string& type, const std::string& path,
                       std::string_view text);
@@ -52,12 +56,10 @@ class SimMdev {
   [[nodiscard]] const catalog::VgpuType* type_in(const std::string& directory, const Types& types) const;
   [[nodiscard]] unsigned counted_room(const PciAddress& parent, const catalog::VgpuType* type,
                                       const Present& present) const;
-  [[nodiscard]] Present types_on(const PciAddress& gpu, const Types& types) const;
+  [[nodiscard]] Present vgpus_on(const PciAddress& gpu, const Types& types) const;
   void show_room(const PciAddress& parent, const Types& types, const Present& present);
-  /// Counts anew what can still be made on a physical GPU.
-  void refresh(const PciAddress& gpu);
-
   SimDeviceTree& tree_;
+  const SimVgpuTypes& types_;
   NodeUsers users_;
 };
 

@@ -253,6 +253,18 @@ Result<CommandResult> SimNvidia::sriov_manage(const std::vector<std::string>& ar
   return all;
 }
 
+void SimNvidia::partitioned(const PciAddress& gpu) {
+  mdev_.refresh(gpu);
+  vendor_.refresh(gpu);
+}
+
+std::vector<bool> SimNvidia::uses_on_instance(const PciAddress& gpu, unsigned instance) const {
+  auto uses = mdev_.uses_on_instance(gpu, instance);
+  const auto more = vendor_.uses_on_instance(gpu, instance);
+  uses.insert(uses.end(), more.begin(), more.end());
+  return uses;
+}
+
 void SimNvidia::device_event() {
   for (const auto& [address, gpu] : host_.machine.gpus) {
     std::vector<PciAddress> waiting = tree_.virtual_functions_of(address);

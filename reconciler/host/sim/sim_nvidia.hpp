@@ -47,6 +47,11 @@ class SimNvidia {
   /// /usr/lib/nvidia/sriov-manage -e|-d ADDRESS|ALL. timed_out: it would never come back.
   Result<CommandResult> sriov_manage(const std::vector<std::string>& arguments);
 
+  /// A GPU was partitioned anew: what vGPUs can be made of it has changed.
+  void partitioned(const PciAddress& gpu);
+  /// The vGPUs on an instance of a GPU, each with whether a guest has it.
+  [[nodiscard]] std::vector<bool> uses_on_instance(const PciAddress& gpu, unsigned instance) const;
+
   /// The kernel has something to tell; what was late may appear with it.
   void device_event();
 

@@ -25,8 +25,8 @@ void SimVendorVfio::show(const PciAddress& function) {
     tree_.files().put_text(at + name, "");
   }
   const auto gpu = tree_.physical_function_of(function).value_or(function);
-  const auto types = vgpu_types_of(tree_, gpu);
-  list_creatable(function, types, types_on(gpu, types));
+  const auto types = types_.of(gpu);
+  list_creatable(function, types, vgpus_on(gpu, types));
 }
 
 void SimVendorVfio::hide(const PciAddress& function) {
@@ -55,7 +55,7 @@ std::optional<Result<void>> SimVendorVfio::write(const std::string& path, std::s
   const auto function = tree_.device_at(path.substr(0, path.size() - file.size() - sizeof("/nvidia")));
   if (!function || !is_shown(*function)) return std::nullopt;
   if (file == "current_vgpu_type") return set_type(*function, path, text);
-  const bool is_setting = file == "gpu_instance_id" || file == "placement_id" || file == "vgpu_params";
+  const bool is_setting = file == "placement_id" || file == "vgpu_params";
   if (!is_setting) return std::unexpected(system_error(EACCES, "write", path));
   if (current_type(*function) == 0) return std::unexpected(system_error(EINVAL, "write", path));
   if (use_of_function(*function)) return std::unexpected(system_error(EBUSY, "write", path));
@@ -78,6 +78,10 @@ Result<void> SimVendorVfio::set_type(const PciAddress& function, const std::stri
     };
     const auto rows = lines(creatable);
     if (std::ranges::none_of(rows, offers)) return std::unexpected(system_error(EINVAL, "write", path));
+    show_instance(function, static_cast<unsigned>(*id));
+  } else {
+    for (const char* name : {"gpu_instance_id", "placement_id", "vgpu_params"})
+      tree_.files().put_text(fmt::format("{}/nvidia/{}", directory, name), "");
   }
   tree_.files().put_text(path, fmt::format("{}\n", *id));
   if (*id != 0)
@@ -92,11 +96,14 @@ unsigned SimVendorVfio::current_type(const PciAddress& function) const {
   return static_cast<unsigned>(tree_.number(function, "nvidia/current_vgpu_type").value_or(0));
 }
 
-SimVendorVfio::Present SimVendorVfio::types_on(const PciAddress& gpu, const Types& types) const {
+SimVendorVfio::Present SimVendorVfio::vgpus_on(const PciAddress& gpu, const Types& types) const {
   Present present;
   for (const auto& function : tree_.virtual_functions_of(gpu)) {
     const auto known = std::ranges::find(types, current_type(function), &SimVgpuType::id);
-    if (known != types.end()) present.push_back(known->type);
+    if (known == types.end()) continue;
+    const auto instance = tree_.number(function, "nvidia/gpu_instance_id");
+    present.push_back(
+        {known->type, instance ? std::optional(static_cast<unsigned>(*instance)) : std::nullopt});
   }
   return present;
 }
@@ -104,16 +111,36 @@ SimVendorVfio::Present SimVendorVfio::types_on(const PciAddress& gpu, const Type
 void SimVendorVfio::list_creatable(const PciAddress& function, const Types& types, const Present& present) {
   std::string list(list_header);
   const bool is_taken = current_type(function) != 0;
+  const auto gpu = tree_.physical_function_of(function).value_or(function);
   for (const auto& [id, type] : types) {
-    if (!is_taken && room_for(*type, present) > 0) list += fmt::format("{:<6}: {}\n", id, type->name);
+    if (!is_taken && types_.room(gpu, *type, present) > 0) list += fmt::format("{:<6}: {}\n", id, type->name);
   }
   const std::string directory = tree_.directory_of(function).value_or("");
   tree_.files().put_text(directory + "/nvidia/creatable_vgpu_types", list);
 }
 
+/// The driver chooses it.
+void SimVendorVfio::show_instance(const PciAddress& function, unsigned type) {
+  const auto gpu = tree_.physical_function_of(function).value_or(function);
+  const auto types = types_.of(gpu);
+  const auto known = std::ranges::find(types, type, &SimVgpuType::id);
+  const auto instance =
+      known == types.end() ? std::nullopt : types_.instance_for(gpu, *known->type, vgpus_on(gpu, types));
+  tree_.files().put_text(tree_.directory_of(function).value_or("") + "/nvidia/gpu_instance_id",
+                         instance ? fmt::format("{}\n", *instance) : "N/A\n");
+}
+
+std::vector<bool> SimVendorVfio::uses_on_instance(const PciAddress& gpu, unsigned instance) const {
+  std::vector<bool> uses;
+  for (const auto& function : tree_.virtual_functions_of(gpu))
+    if (current_type(function) != 0 && tree_.number(function, "nvidia/gpu_instance_id") == instance)
+      uses.push_back(use_of_function(function).has_value());
+  return uses;
+}
+
 void SimVendorVfio::refresh(const PciAddress& gpu) {
-  const auto types = vgpu_types_of(tree_, gpu);
-  const auto present = types_on(gpu, types);
+  const auto types = types_.of(gpu);
+  const auto present = vgpus_on(gpu, types);
   for (const auto& function : tree_.virtual_functions_of(gpu)) {
     if (is_shown(function)) list_creatable(function, types, present);
   }

@@ -18,7 +18,8 @@ namespace gpuhost {
 /// src/PVE/QemuServer/PCI/Mdev.pm; a capture in github.com/harvester/pcidevices pkg/util/gpuhelper/testdata.
 class SimVendorVfio {
  public:
-  SimVendorVfio(SimDeviceTree& tree, NodeUsers users) : tree_(tree), users_(std::move(users)) {}
+  SimVendorVfio(SimDeviceTree& tree, const SimVgpuTypes& types, NodeUsers users)
+      : tree_(tree), types_(types), users_(std::move(users)) {}
 
   void show(const PciAddress& function);
   /// A vGPU on it is gone.
@@ -26,23 +27,25 @@ class SimVendorVfio {
   [[nodiscard]] bool is_shown(const PciAddress& function) const;
   [[nodiscard]] bool has_vgpu(const PciAddress& function) const { return current_type(function) != 0; }
   [[nodiscard]] std::optional<NodeUse> use_of_function(const PciAddress& function) const;
+  /// Lists anew what can still be made on a physical GPU.
+  void refresh(const PciAddress& gpu);
+  /// The vGPUs on an instance of a physical GPU, each with whether a guest has it.
+  [[nodiscard]] std::vector<bool> uses_on_instance(const PciAddress& gpu, unsigned instance) const;
 
   /// A write to a file of such a directory, by its real path; nothing: it is none.
   std::optional<Result<void>> write(const std::string& path, std::string_view text);
 
  private:
   using Types = std::vector<SimVgpuType>;
-  /// The types on a physical GPU's functions, one for each that has one.
-  using Present = std::vector<const catalog::VgpuType*>;
+  using Present = SimVgpuTypes::Present;
 
   Result<void> set_type(const PciAddress& function, const std::string& path, std::string_view text);
   [[nodiscard]] unsigned current_type(const PciAddress& function) const;
-  [[nodiscard]] Present types_on(const PciAddress& gpu, const Types& types) const;
+  [[nodiscard]] Present vgpus_on(const PciAddress& gpu, const Types& types) const;
+  void show_instance(const PciAddress& function, unsigned type);
   void list_creatable(const PciAddress& function, const Types& types, const Present& present);
-  /// Lists anew what can still be made on a physical GPU.
-  void refresh(const PciAddress& gpu);
-
   SimDeviceTree& tree_;
+  const SimVgpuTypes& types_;
   NodeUsers users_;
 };
 

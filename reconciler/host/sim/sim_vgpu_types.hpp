@@ -1,9 +1,13 @@
 #pragma once
 
+#include <cstdint>
+#include <map>
+#include <optional>
 #include <vector>
 
 #include "base/pci_address.hpp"
 #include "catalog/boards.hpp"
+#include "host/sim/host_file.hpp"
 #include "host/sim/sim_device_tree.hpp"
 
 namespace gpuhost {
@@ -14,14 +18,45 @@ struct SimVgpuType {
   const catalog::VgpuType* type = nullptr;
 };
 
-/// The time-sliced types of a physical GPU, from the catalogue by its PCI ids; none for a board that it does
-/// not know.
-[[nodiscard]] std::vector<SimVgpuType> vgpu_types_of(const SimDeviceTree& tree, const PciAddress& gpu);
+/// All types of the board with these PCI ids, as the catalogue has them; none for one that it does not know.
+[[nodiscard]] std::vector<SimVgpuType> known_vgpu_types(std::uint64_t device, std::uint64_t subsystem);
 
-/// How many more vGPUs of a type fit beside those there are, in equal-size mode: all on a physical GPU have
-/// the same framebuffer. Source: NVIDIA vGPU software user guide, "Valid Time-Sliced Virtual GPU
-/// Configurations on a Single GPU".
-[[nodiscard]] unsigned room_for(const catalog::VgpuType& type,
-                                const std::vector<const catalog::VgpuType*>& present);
+/// A vGPU that is there.
+struct SimVgpu {
+  const catalog::VgpuType* type = nullptr;
+  std::optional<unsigned> gpu_instance;
+};
+
+/// What vGPUs the driver of a simulated host can make of which GPU.
+/// Sources: NVIDIA vGPU software user guide, "Valid Time-Sliced Virtual GPU Configurations on a Single GPU";
+/// NVIDIA AI Enterprise vGPU user guide, 6.2.10, on what is creatable with MIG.
+class SimVgpuTypes {
+ public:
+  using Present = std::vector<SimVgpu>;
+
+  SimVgpuTypes(const HostFile& host, const SimDeviceTree& tree) : host_(host), tree_(tree) {}
+
+  /// All of a physical GPU's board, whatever is creatable, under the numbers of the driver that was recorded.
+  [[nodiscard]] std::vector<SimVgpuType> of(const PciAddress& gpu) const;
+
+  /// How many more fit beside those there are. Time-sliced, in equal-size mode: all on a physical GPU have
+  /// the same framebuffer. With MIG on: types of its instances alone, as many as those have room for.
+  [[nodiscard]] unsigned room(const PciAddress& gpu, const catalog::VgpuType& type,
+                              const Present& present) const;
+  /// The GPU instance on which the driver makes the next one; nothing: it is time-sliced on the whole GPU, or
+  /// no instance has room.
+  [[nodiscard]] std::optional<unsigned> instance_for(const PciAddress& gpu, const catalog::VgpuType& type,
+                                                     const Present& present) const;
+
+ private:
+  [[nodiscard]] bool has_mig(const PciAddress& gpu) const;
+  /// Room on each GPU instance of the type's profile, by id.
+  [[nodiscard]] std::map<unsigned, unsigned> room_on_instances(const PciAddress& gpu,
+                                                               const catalog::VgpuType& type,
+                                                               const Present& present) const;
+
+  const HostFile& host_;
+  const SimDeviceTree& tree_;
+};
 
 }  // namespace gpuhost

@@ -235,6 +235,9 @@ Node gpu_node(const HostFile::Gpu& gpu) {
   if (!gpu.next_display.empty()) add(node, "nextDisplay", text_node(gpu.next_display));
   if (gpu.mixed_sizes) add(node, "mixedSizes", boolean(true));
   if (gpu.reset_time.count() > 0) add(node, "resetSeconds", raw(fmt::format("{}", gpu.reset_time.count())));
+  Node types = mapping();
+  for (const auto& [number, name] : gpu.vgpu_types) add(types, fmt::format("{}", number), text_node(name));
+  if (!types.entries.empty()) add(node, "vgpuTypes", std::move(types));
   add_mig(node, gpu);
   if (gpu.gone) add(node, "gone", boolean(true));
   return node;

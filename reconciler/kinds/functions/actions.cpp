@@ -39,11 +39,8 @@ Result<void> check_without_vgpus(const Gpu& gpu, const HostView& host) {
     return fail(ErrorKind::busy, fmt::format("GPU {} has {}", gpu.address.to_string(), what), "plan again");
   };
   if (!gpu.mediated_devices.empty()) return busy("the vGPU " + gpu.mediated_devices.front().uuid.to_string());
-  for (const auto& function : gpu.functions) {
-    const auto type = host.files.read(
-        fmt::format("/sys/bus/pci/devices/{}/nvidia/current_vgpu_type", function.address.to_string()));
-    if (type && trim(*type) != "0") return busy("a vGPU on " + function.address.to_string());
-  }
+  for (const auto& function : gpu.functions)
+    if (function.vgpu_type != 0) return busy("a vGPU on " + function.address.to_string());
   return check_unused(gpu, host);
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "host/mig.hpp"
 #include "inventory/holders.hpp"
 #include "inventory/inventory.hpp"
 #include "kinds/functions/functions.hpp"
@@ -33,7 +34,7 @@ struct FunctionsState {
   std::shared_ptr<const Usage> usage;                    ///< null: nothing is wanted and nothing is owned
   std::map<PciAddress, std::vector<std::string>> lacks;  ///< of each GPU with SR-IOV; see lacks_of
   Result<bool> tool_there = false;                       ///< sriov-manage
-  std::set<PciAddress> with_instances;                   ///< GPUs that may have MIG instances
+  std::map<PciAddress, Mig> with_instances;              ///< GPUs that may have MIG instances
   bool nvidia_there = false;                             ///< NVIDIA's driver is loaded
   std::set<PciAddress> without_bars;  ///< GPUs whose functions have BARs without address space
 

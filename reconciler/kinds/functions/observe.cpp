@@ -13,7 +13,6 @@ namespace gpuhost {
 
 namespace {
 
-constexpr const char* devices_directory = "/sys/bus/pci/devices";
 constexpr const char* enabled_state = "with its virtual functions";
 constexpr const char* disabled_state = "without virtual functions";
 
@@ -31,13 +30,13 @@ std::optional<PciAddress> gpu_in(const Fact& fact) {
 
 /// The driver loses instances with its hold on the GPU, which it gives up for a moment when functions are
 /// switched. Unknown instances may be there.
-std::set<PciAddress> gpus_with_instances(const HostView& host) {
-  std::set<PciAddress> found;
+std::map<PciAddress, Mig> gpus_with_instances(const HostView& host) {
+  std::map<PciAddress, Mig> found;
   const auto reports = gpu_reports_of(host);
   if (!*reports) return found;
   for (const auto& [gpu, report] : **reports)
     if (report.mig && report.mig->mode.current && (!report.mig->instances || !report.mig->instances->empty()))
-      found.insert(gpu);
+      found.emplace(gpu, *report.mig);
   return found;
 }
 
@@ -60,12 +59,8 @@ bool has_sriov(const Gpu& gpu) {
 
 VgpuInterfaces vgpu_interfaces_of(const Gpu& gpu, const HostView& host) {
   VgpuInterfaces interfaces;
-  for (const auto& function : gpu.functions) {
-    const auto directory = fmt::format("{}/{}", devices_directory, function.address.to_string());
-    if (is_there(host.files, directory + "/mdev_supported_types") ||
-        is_there(host.files, directory + "/nvidia"))
-      interfaces.functions.insert(function.address);
-  }
+  for (const auto& function : gpu.functions)
+    if (function.framework != VgpuFramework::none) interfaces.functions.insert(function.address);
   const auto loaded = host.modules.loaded();
   interfaces.expected = !interfaces.functions.empty() || (loaded && loaded->contains("nvidia_vgpu_vfio"));
   return interfaces;

@@ -8,6 +8,8 @@
 #include "kinds/gpu_facts.hpp"
 #include "kinds/gpu_idle.hpp"
 #include "kinds/gpu_ownership.hpp"
+#include "kinds/mig_instances.hpp"
+#include "kinds/vgpu_functions.hpp"
 
 namespace gpuhost {
 
@@ -156,10 +158,12 @@ std::string obstacle_to_give_back(const Gpu& gpu, bool enable, const FunctionsSt
                                   const PlanInput& input) {
   if (const auto reasons = obstacles(gpu, enable, state); !reasons.empty()) return reasons.front();
   if (auto why = tool_obstacle(state); !why.empty()) return why;
-  if (state.with_instances.contains(gpu.address)) return "MIG instances lie on the GPU, and would be lost";
-  for (const auto& vgpu : gpu.mediated_devices)
-    if (!input.owned.find(input.document, fmt::format("vgpu[{}]", vgpu.uuid.to_string())))
-      return "a vGPU that gpuhost did not make is on them";
+  const auto mig = state.with_instances.find(gpu.address);
+  if (mig != state.with_instances.end() &&
+      has_foreign_instances(gpu, mig->second, input.owned.of(input.document)))
+    return "MIG instances that gpuhost did not make lie on the GPU, and would be lost";
+  if (has_foreign_vgpus(gpu, input.owned.of(input.document)))
+    return "a vGPU that gpuhost did not make is on them";
   if (gpu.driver == gpu_facts::nvidia_driver) return {};
   // The driver may be given back in the same plan.
   const bool returns =

@@ -60,8 +60,10 @@ Json GpusState::describe() const {
 std::optional<std::vector<Holder>> GpusState::holders(const Fact& fact) const {
   if (fact.state != "idle" || !*inventory) return std::nullopt;
   if (const auto address = subject_of<PciAddress>(fact, "gpu/")) {
-    const auto* gpu = (**inventory).find(*address);
-    return gpu && usage ? usage->of(*gpu) : std::vector<Holder>{};
+    const auto* gpu = (**inventory).owner_of(*address);
+    if (gpu == nullptr || !usage) return std::vector<Holder>{};
+    const auto* function = gpu->function_at(*address);
+    return function != nullptr ? usage->of(*function) : usage->of(*gpu);
   }
   if (const auto uuid = subject_of<Uuid>(fact, "vgpu/")) {
     const auto* vgpu = (**inventory).find(*uuid);

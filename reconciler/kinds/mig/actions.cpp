@@ -8,6 +8,7 @@
 #include "kinds/mig/kind.hpp"
 #include "kinds/mig/layout.hpp"
 #include "kinds/mig/profiles.hpp"
+#include "kinds/mig/steps.hpp"
 
 namespace gpuhost {
 
@@ -95,9 +96,22 @@ Result<void> set_mode(const Task& task, Host& host) {
       "end what uses it, such as monitoring, and apply again");
 }
 
+/// A compute instance would take its slices from the vGPUs on the instance.
+Result<void> check_without_vgpus(const Task& task, const GpuInstance& instance, const HostView& host) {
+  const auto inventory = inventory_of(host);
+  const auto* gpu = *inventory ? (**inventory).find(task.gpu) : nullptr;
+  if (gpu == nullptr || !carries_vgpus(*gpu, instance)) return {};
+  return fail(ErrorKind::busy,
+              fmt::format("vGPUs are on GPU instance {} of GPU {}, which takes no compute instances then",
+                          instance.id, task.gpu.to_string()),
+              "plan again");
+}
+
 /// Instances that stay keep what runs on them.
 Result<void> set_compute(const Task& task, const GpuInstance& instance, Host& host) {
   auto missing = task.compute.value_or(compute_of(instance));
+  if (missing != compute_of(instance))
+    if (auto free = check_without_vgpus(task, instance, host.view); !free) return free;
   for (const auto& there : instance.compute_instances) {
     const auto wanted = std::ranges::find(missing, there.placement.size);
     if (wanted != missing.end()) {

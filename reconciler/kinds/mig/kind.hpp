@@ -10,10 +10,11 @@
 #include "inventory/holders.hpp"
 #include "inventory/inventory.hpp"
 #include "kinds/mig/mig.hpp"
+#include "kinds/mig_instances.hpp"
 
 namespace gpuhost {
 
-struct MigState {
+struct MigLayoutsState {
   bool running = true;
   std::shared_ptr<const Result<Inventory>> inventory;
   std::shared_ptr<const Result<GpuReports>> reports;  ///< null: there is no GPU to ask of
@@ -25,7 +26,7 @@ struct MigState {
   [[nodiscard]] std::optional<Observed<Mig>> mig_of(const Gpu& gpu) const;
 };
 
-class MigLayouts final : public KindOver<MigState> {
+class MigLayouts final : public KindOver<MigLayoutsState> {
  public:
   static constexpr std::string_view kind_name = "mig";
   explicit MigLayouts(std::vector<ForGpus<MigWish>> wishes) : wishes_(std::move(wishes)) {}
@@ -39,18 +40,14 @@ class MigLayouts final : public KindOver<MigState> {
   Result<void> run(const StepAction& action, Host& host) const override;
 
  protected:
-  [[nodiscard]] MigState look(const HostView& host) const override;
-  [[nodiscard]] Proposal plan_from(const MigState& state, const PlanInput& input) const override;
-  [[nodiscard]] std::optional<Truth> holds_in(const Fact& fact, const MigState& state) const override;
-  [[nodiscard]] std::vector<Offer> offer_from(const Fact& fact, const MigState& state,
+  [[nodiscard]] MigLayoutsState look(const HostView& host) const override;
+  [[nodiscard]] Proposal plan_from(const MigLayoutsState& state, const PlanInput& input) const override;
+  [[nodiscard]] std::optional<Truth> holds_in(const Fact& fact, const MigLayoutsState& state) const override;
+  [[nodiscard]] std::vector<Offer> offer_from(const Fact& fact, const MigLayoutsState& state,
                                               const PlanInput& input) const override;
 
  private:
   std::vector<ForGpus<MigWish>> wishes_;
 };
-
-/// "3g.20gb@4": how a GPU instance is known in plans and records, since ids change.
-[[nodiscard]] std::string instance_text(std::string_view profile, unsigned start);
-[[nodiscard]] std::string instance_text(const Mig& mig, const GpuInstance& instance);
 
 }  // namespace gpuhost

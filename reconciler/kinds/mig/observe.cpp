@@ -1,12 +1,15 @@
 #include <algorithm>
+#include <functional>
 
 #include <fmt/format.h>
 
+#include "base/text.hpp"
 #include "catalog/mig.hpp"
 #include "kinds/gpu_facts.hpp"
 #include "kinds/gpu_ownership.hpp"
 #include "kinds/mig/kind.hpp"
 #include "kinds/mig/layout.hpp"
+#include "kinds/mig/steps.hpp"
 #include "kinds/observed_json.hpp"
 
 namespace gpuhost {
@@ -28,6 +31,9 @@ Json json_of(const Mig& mig) {
   return shown;
 }
 
+constexpr std::string_view with_prefix = "with a GPU instance ";
+constexpr std::string_view gone_prefix = "without GPU instance ";
+
 /// The GPU that a fact of this kind is about.
 std::optional<PciAddress> gpu_in(const Fact& fact) {
   constexpr std::string_view prefix = "gpu/";
@@ -36,7 +42,16 @@ std::optional<PciAddress> gpu_in(const Fact& fact) {
   if (!address) return std::nullopt;
   const auto own = {gpu_facts::mig_mode(*address, true), gpu_facts::mig_mode(*address, false),
                     gpu_facts::without_instances(*address), gpu_facts::without_volatile_mig(*address)};
-  return std::ranges::find(own, fact) == own.end() ? std::nullopt : address;
+  const bool is_own = std::ranges::find(own, fact) != own.end() || fact.state.starts_with(with_prefix) ||
+                      fact.state.starts_with(gone_prefix);
+  return is_own ? address : std::nullopt;
+}
+
+bool has_profile(const Mig& mig, std::string_view name) {
+  return std::ranges::any_of(*mig.instances, [&](const GpuInstance& instance) {
+    const auto* profile = mig.profiles ? find_profile(*mig.profiles, instance.profile) : nullptr;
+    return profile != nullptr && profile->name == name;
+  });
 }
 
 }  // namespace
@@ -45,25 +60,15 @@ std::unique_ptr<Kind> make_mig(std::vector<ForGpus<MigWish>> wishes) {
   return std::make_unique<MigLayouts>(std::move(wishes));
 }
 
-std::string instance_text(std::string_view profile, unsigned start) {
-  return fmt::format("{}@{}", profile, start);
-}
-
-std::string instance_text(const Mig& mig, const GpuInstance& instance) {
-  const auto* profile = mig.profiles ? find_profile(*mig.profiles, instance.profile) : nullptr;
-  return instance_text(profile == nullptr ? fmt::format("profile {}", instance.profile) : profile->name,
-                       instance.placement.start);
-}
-
-MigState MigLayouts::look(const HostView& host) const {
-  MigState state{.running = host.running, .inventory = inventory_of(host)};
+MigLayoutsState MigLayouts::look(const HostView& host) const {
+  MigLayoutsState state{.running = host.running, .inventory = inventory_of(host)};
   if (!host.running || !*state.inventory || (**state.inventory).gpus.empty()) return state;
   state.reports = gpu_reports_of(host);
   state.usage = usage_of(host);
   return state;
 }
 
-std::optional<Observed<Mig>> MigState::mig_of(const Gpu& gpu) const {
+std::optional<Observed<Mig>> MigLayoutsState::mig_of(const Gpu& gpu) const {
   if (gpu.driver != gpu_facts::nvidia_driver) return std::nullopt;
   if (reports == nullptr) return Observed<Mig>::unknown("no kernel runs under --root");
   if (!*reports) return Observed<Mig>::unknown(reports->error().sentence());
@@ -74,7 +79,7 @@ std::optional<Observed<Mig>> MigState::mig_of(const Gpu& gpu) const {
   return found->second.mig;
 }
 
-Json MigState::describe() const {
+Json MigLayoutsState::describe() const {
   if (!running) return {{"not_applicable", "no kernel runs under --root"}};
   const auto* seen = gpus_or_none(*inventory);
   if (seen == nullptr) return unknown_json(inventory->error());
@@ -87,7 +92,7 @@ Json MigState::describe() const {
   return shown;
 }
 
-std::optional<Truth> MigLayouts::holds_in(const Fact& fact, const MigState& state) const {
+std::optional<Truth> MigLayouts::holds_in(const Fact& fact, const MigLayoutsState& state) const {
   const auto address = gpu_in(fact);
   if (!address) return std::nullopt;
   const auto* seen = gpus_or_none(*state.inventory);
@@ -99,19 +104,29 @@ std::optional<Truth> MigLayouts::holds_in(const Fact& fact, const MigState& stat
   const bool on = mig && *mig && (*mig)->mode.current;
   if (fact == gpu_facts::mig_mode(*address, true) || fact == gpu_facts::mig_mode(*address, false))
     return Truth::of(fact == gpu_facts::mig_mode(*address, on));
-  if (!on) return Truth::of(true);
+  const std::string_view asked = fact.state;
+  const bool wants_some = asked.starts_with(with_prefix);
+  if (!on) return Truth::of(!wants_some);
   const auto* known = catalog::mig_gpu_of(gpu->device_id);
   if (fact == gpu_facts::without_volatile_mig(*address) && known != nullptr && !known->keeps_mode)
     return Truth::of(false);
   const auto& instances = (*mig)->instances;
   if (instances.is_unknown()) return Truth::unknown(instances.reason());
-  return Truth::of(!instances || instances->empty());
+  if (!instances || instances->empty()) return Truth::of(!wants_some);
+  if (wants_some) return Truth::of(has_profile(**mig, asked.substr(with_prefix.size())));
+  if (!asked.starts_with(gone_prefix)) return Truth::of(false);
+  const auto id = parse_unsigned(asked.substr(gone_prefix.size()));
+  return Truth::of(std::ranges::none_of(*instances, [&](const GpuInstance& one) { return id == one.id; }));
 }
 
 std::string MigLayouts::advice(const Fact& fact) const {
   const auto address = gpu_in(fact);
   if (!address) return {};
   if (fact == gpu_facts::without_instances(*address)) return "set mig: [] in the GPU's entry first";
+  if (fact.state.starts_with(with_prefix))
+    return fmt::format("list a {} under mig in the GPU's entry, or set mig: auto",
+                       fact.state.substr(with_prefix.size()));
+  if (fact.state.starts_with(gone_prefix)) return "take it out of mig in the GPU's entry";
   return fact == gpu_facts::mig_mode(*address, false) ? "set mig: disabled in the GPU's entry"
                                                       : "list instances under mig in the GPU's entry";
 }

@@ -42,6 +42,7 @@ Offer without_instance(const SelectedGpu& selected, const Mig& mig, const GpuIns
   auto acquire = destroy_step(selected, address, mig, instance);
   acquire.needs.push_back(gpu_facts::without_vgpus(gpu.address));
   acquire.needs_now.push_back(gpu_facts::bound(gpu.address, gpu_facts::nvidia_driver));
+  acquire.ends.push_back(gpu_facts::with_instance(gpu.address, profile->name));
   NamedInstance again{.label = text, .profile = profile, .instance = {}, .compute = std::vector<unsigned>{}};
   for (const auto& compute : instance.compute_instances) again.compute->push_back(compute.placement.size);
   std::ranges::sort(*again.compute, std::ranges::greater{});
@@ -69,7 +70,8 @@ bool keeps_mode(const Gpu& gpu) {
 
 }  // namespace
 
-std::vector<Offer> MigLayouts::offer_from(const Fact& fact, const MigState& state, const PlanInput&) const {
+std::vector<Offer> MigLayouts::offer_from(const Fact& fact, const MigLayoutsState& state,
+                                          const PlanInput&) const {
   const auto* inventory = gpus_or_none(*state.inventory);
   if (inventory == nullptr) return {};
   for (const auto& gpu : inventory->gpus) {

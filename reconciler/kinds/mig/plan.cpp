@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include <fmt/format.h>
@@ -27,7 +28,7 @@ class GpuPlanner {
         input_(input),
         proposal_(proposal) {}
 
-  /// `seen` as MigState::mig_of tells.
+  /// `seen` as MigLayoutsState::mig_of tells.
   void plan(const std::optional<Observed<Mig>>& seen) {
     if (seen && seen->is_unknown()) return report_unknown(seen->reason());
     if (seen && seen->is_absent()) return report_impossible();
@@ -185,12 +186,22 @@ class GpuPlanner {
     return join(users, ", ");
   }
 
+  /// Whether some instance of the profile is there before and after.
+  [[nodiscard]] bool stays(const GpuInstanceProfile& profile) const {
+    return std::ranges::any_of(present_, [&](const GpuInstance& one) {
+      return one.profile == profile.id && std::ranges::find(destroyed_, &one) == destroyed_.end();
+    });
+  }
+
   std::string plan_destruction(const GpuInstance& instance, const std::set<std::string>& made_again) {
     const auto text = instance_text(mig_, instance);
     auto object = instance_object(gpu_, text);
     auto step = destroy_step(selected_, address(text), mig_, instance);
     if (destroyed_.size() == present_.size())
       step.provides.push_back(gpu_facts::without_instances(gpu_.address));
+    if (const auto* profile = find_profile(*mig_.profiles, instance.profile);
+        profile != nullptr && !stays(*profile))
+      step.ends.push_back(gpu_facts::with_instance(gpu_.address, profile->name));
     step.foreign = !owns(object);
     if (instance.busy() && (step.foreign || usage_.of(gpu_).empty()))
       step.blocked_by.push_back(fmt::format("GPU instance {} of {} is in use by {}{}: end that use first",
@@ -229,6 +240,78 @@ class GpuPlanner {
   bool changes_mode_ = false;
 };
 
+/// What the document says of a GPU: all, or of its mode alone.
+enum class Managed { all, mode };
+
+/// Instances that the document made and names no more go, as far as nobody uses them; the mode stays.
+class GiveBack {
+ public:
+  GiveBack(const MigLayoutsState& state, const Inventory& inventory, const PlanInput& input,
+           Proposal& proposal)
+      : state_(state), inventory_(inventory), input_(input), proposal_(proposal) {}
+
+  using ByGpu = std::map<PciAddress, Managed>;
+
+  void run(const ByGpu& managed) {
+    for (const auto& [object, owned] : input_.owned.of(input_.document)) {
+      const auto address = gpu_of_mig_object(object);
+      const auto named = address ? managed.find(*address) : managed.end();
+      const bool is_mode = object.ends_with(mig_mode_field);
+      if (address && (named == managed.end() || (named->second == Managed::mode && !is_mode)))
+        give_back(object, owned, inventory_.find(*address));
+    }
+  }
+
+ private:
+  void give_back(const std::string& object, const Ownership::Object& owned, const Gpu* gpu) {
+    const bool is_same = gpu != nullptr && owned.before.is_object() &&
+                         is_identity_of(owned.before.value("gpu", std::string{}), *gpu);
+    const auto mig =
+        is_same && object != gpu_object(*gpu, mig_mode_field) ? state_.mig_of(*gpu) : std::nullopt;
+    if (mig && (mig->is_unknown() || (*mig && (**mig).instances.is_unknown()))) return wait(object, *mig);
+    const auto* instance = mig && *mig ? find(**mig, *gpu, object) : nullptr;
+    if (instance == nullptr) {
+      proposal_.steps.push_back(forget_step(MigLayouts::kind_name, object, owned.applied));
+      return;
+    }
+    proposal_.steps.push_back(step_for(object, *gpu, **mig, *instance));
+  }
+
+  void wait(const std::string& object, const Observed<Mig>& mig) {
+    const auto why = mig.is_unknown() ? mig.reason() : (*mig).instances.reason();
+    proposal_.notes.push_back(
+        {Note::Severity::warning, object,
+         "the document no longer names it, and whether it is there cannot be told: " + why,
+         "plan as root, with NVIDIA's driver loaded"});
+  }
+
+  static const GpuInstance* find(const Mig& mig, const Gpu& gpu, const std::string& object) {
+    if (!mig.instances) return nullptr;
+    const auto found = std::ranges::find_if(*mig.instances, [&](const GpuInstance& one) {
+      return instance_object(gpu, instance_text(mig, one)) == object;
+    });
+    return found == mig.instances->end() ? nullptr : &*found;
+  }
+
+  Step step_for(const std::string& object, const Gpu& gpu, const Mig& mig,
+                const GpuInstance& instance) const {
+    const SelectedGpu selected{.gpu = &gpu, .label = gpu.address.to_string(), .name = {}};
+    auto step = destroy_step(selected, object, mig, instance);
+    step.gives_back = object;
+    step.reason = ActionReason::removed_from_desired;
+    // It comes before the GPU is given away.
+    step.needs_now.push_back(gpu_facts::bound(gpu.address, gpu_facts::nvidia_driver));
+    if (!has_foreign_instances(gpu, mig, input_.owned.of(input_.document)))
+      step.provides.push_back(gpu_facts::without_instances(gpu.address));
+    return step;
+  }
+
+  const MigLayoutsState& state_;
+  const Inventory& inventory_;
+  const PlanInput& input_;
+  Proposal& proposal_;
+};
+
 /// Of an entry that only implies MIG off, and asks for nothing where that is so or passes by itself.
 bool is_idle_wish(const MigWish& wish, const Gpu& gpu, const std::optional<Observed<Mig>>& seen) {
   if (!wish.only_if_kept) return false;
@@ -239,28 +322,26 @@ bool is_idle_wish(const MigWish& wish, const Gpu& gpu, const std::optional<Obser
 
 }  // namespace
 
-Proposal MigLayouts::plan_from(const MigState& state, const PlanInput& input) const {
+Proposal MigLayouts::plan_from(const MigLayoutsState& state, const PlanInput& input) const {
   Proposal proposal;
   const auto* inventory = gpus_or_none(*state.inventory);
   // The kind gpus says why nothing can be told.
   if (!state.running || inventory == nullptr) return proposal;
-  std::set<PciAddress> managed;
+  GiveBack::ByGpu managed;
   bool uncertain = false;
   for (const auto& [entry, wish] : wishes_) {
     const auto selection = select_gpus(entry, *inventory);
     // An unknown selector may mean any GPU, and what an absent one had is not given up.
     uncertain = uncertain || !selection.unknown.empty() || !selection.absent.empty();
     for (const auto& selected : selection.gpus) {
-      managed.insert(selected.gpu->address);
       const auto seen = state.mig_of(*selected.gpu);
-      if (!is_idle_wish(wish, *selected.gpu, seen))
-        GpuPlanner(selected, wish, *state.usage, input, proposal).plan(seen);
+      const bool idle = is_idle_wish(wish, *selected.gpu, seen);
+      managed[selected.gpu->address] = idle ? Managed::mode : Managed::all;
+      if (!idle) GpuPlanner(selected, wish, *state.usage, input, proposal).plan(seen);
     }
   }
   if (uncertain) return proposal;
-  for (const auto& [object, owned] : input.owned.of(input.document))
-    if (const auto gpu = gpu_of_mig_object(object); gpu && !managed.contains(*gpu))
-      proposal.steps.push_back(forget_step(kind_name, object, owned.applied));
+  GiveBack(state, *inventory, input, proposal).run(managed);
   return proposal;
 }
 

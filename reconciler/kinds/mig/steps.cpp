@@ -38,13 +38,15 @@ Json compute_json(const std::vector<ComputeInstance>& instances) {
 
 }  // namespace
 
-std::string instance_object(const Gpu& gpu, std::string_view instance) {
-  return gpu_object(gpu, fmt::format("mig[{}]", instance));
-}
-
 std::optional<PciAddress> gpu_of_mig_object(std::string_view object) {
   const auto field = object.substr(std::min(object.find("].") + 2, object.size()));
   return field == mig_mode_field || field.starts_with("mig[") ? gpu_of_object(object, field) : std::nullopt;
+}
+
+bool carries_vgpus(const Gpu& gpu, const GpuInstance& instance) {
+  const auto on_it = [&](const auto& vgpu) { return vgpu.gpu_instance == instance.id; };
+  return instance.vgpus > 0 || std::ranges::any_of(gpu.mediated_devices, on_it) ||
+         std::ranges::any_of(gpu.functions, on_it);
 }
 
 Fact gone_fact(const Gpu& gpu, unsigned id) {
@@ -66,7 +68,7 @@ Step mode_step(const SelectedGpu& selected, const GpuSwitch& now, bool on, const
   // Off comes before the GPU is given away, on after it has come back.
   (on ? step.needs : step.needs_now).push_back(gpu_facts::bound(gpu.address, gpu_facts::nvidia_driver));
   // What lies on the GPU goes with the mode, and the GPU is not reset while it has virtual functions.
-  if (!gpu.mediated_devices.empty()) step.needs.push_back(gpu_facts::without_vgpus(gpu.address));
+  if (gpu.has_vgpus()) step.needs.push_back(gpu_facts::without_vgpus(gpu.address));
   if (gpu.functions.empty())
     step.needs_now.push_back(gpu_facts::functions_disabled(gpu.address));
   else
@@ -93,6 +95,7 @@ Step create_step(const SelectedGpu& selected, const NamedInstance& wanted, const
   step.after = {{"instance", instance}};
   if (wanted.compute) step.after["compute"] = *wanted.compute;
   step.needs = {gpu_facts::mig_mode(gpu.address, true), gpu_facts::settled(gpu.address)};
+  step.provides = {gpu_facts::with_instance(gpu.address, profile.name)};
   step.claims = Claim{instance_object(gpu, instance), {{"gpu", identity_of(gpu)}}, instance};
   return step;
 }
@@ -107,7 +110,13 @@ Step compute_step(const SelectedGpu& selected, const NamedInstance& wanted, cons
   step.before = step.after;
   step.before["compute"] = compute_json(there.compute_instances);
   if (!there.compute_instances.empty()) step.disruption = Disruption::remove_idle;
-  if (there.busy()) step.needs.push_back(gpu_facts::idle(selected.gpu->address));
+  if (!there.processes.empty()) step.needs.push_back(gpu_facts::idle(selected.gpu->address));
+  if (carries_vgpus(*selected.gpu, there))
+    step.blocked_by.push_back(
+        fmt::format("vGPUs are on GPU instance {} of GPU {}, and take it whole: leave out "
+                    "'compute', or take the vGPUs away first",
+                    wanted.label, selected.label));
+  step.provides.clear();  // the instance is there already
   return step;
 }
 
@@ -124,7 +133,8 @@ Step destroy_step(const SelectedGpu& selected, std::string address, const Mig& m
   step.progress = fmt::format("destroying GPU instance {} of GPU {}", text, selected.label);
   step.before = {{"instance", text}};
   if (!instance.compute_instances.empty()) step.before["compute"] = compute_json(instance.compute_instances);
-  if (instance.busy()) step.needs = {gpu_facts::idle(gpu.address)};
+  step.needs = {gpu_facts::instance_unused(gpu.address, instance.id)};
+  if (!instance.processes.empty()) step.needs.push_back(gpu_facts::idle(gpu.address));
   step.provides = {gone_fact(gpu, instance.id)};
   step.disruption = Disruption::remove_idle;
   return step;

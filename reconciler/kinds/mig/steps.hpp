@@ -14,9 +14,11 @@ namespace gpuhost {
 
 inline constexpr const char* mig_mode_field = "mig.mode";
 
-[[nodiscard]] std::string instance_object(const Gpu& gpu, std::string_view instance);
 /// The GPU that such an object, or the mode, is of.
 [[nodiscard]] std::optional<PciAddress> gpu_of_mig_object(std::string_view object);
+
+/// Whether some vGPU is on the instance, used or not.
+[[nodiscard]] bool carries_vgpus(const Gpu& gpu, const GpuInstance& instance);
 
 /// "gpu/ADDRESS" "without GPU instance N", N its id until it is destroyed.
 [[nodiscard]] Fact gone_fact(const Gpu& gpu, unsigned id);

@@ -27,7 +27,7 @@ class Reader {
     if (wish_.spec.mode == Mode::exact)
       for (const auto& instances : wish_.spec.instances) add(instances);
     if (wish_.spec.mode == Mode::automatic)
-      for (const auto& vgpus : wish_.vgpus) add_for(vgpus);
+      for (const auto& vgpus : by_type(wish_.vgpus)) add_for(vgpus);
     return std::move(wanted_);
   }
 
@@ -87,6 +87,20 @@ class Reader {
     }
     std::ranges::sort(slices, std::ranges::greater{});
     return slices;
+  }
+
+  /// One for each type: entries of one type share instances.
+  static std::vector<MigWish::Vgpus> by_type(const std::vector<MigWish::Vgpus>& listed) {
+    std::vector<MigWish::Vgpus> summed;
+    for (const auto& vgpus : listed) {
+      const auto same = std::ranges::find_if(
+          summed, [&](const auto& other) { return catalog::same_type(other.type, vgpus.type); });
+      if (same == summed.end())
+        summed.push_back(vgpus);
+      else
+        same->count += vgpus.count;
+    }
+    return summed;
   }
 
   /// As many instances as those vGPUs need: each takes as many as its share of what the GPU takes.

@@ -9,6 +9,7 @@
 #include "kinds/gpu_ownership.hpp"
 #include "kinds/passthrough/kind.hpp"
 #include "kinds/passthrough/steps.hpp"
+#include "kinds/vgpu_functions.hpp"
 
 namespace gpuhost {
 
@@ -21,9 +22,8 @@ std::string obstacle(const Gpu* gpu, const std::vector<Binding>& goals, const Pl
   // What another kind gives back first does not count.
   if (!gpu->functions.empty() && !input.owned.find(input.document, gpu_object(*gpu, "functions")))
     return "it has virtual functions that gpuhost did not enable";
-  for (const auto& vgpu : gpu->mediated_devices)
-    if (!input.owned.find(input.document, fmt::format("vgpu[{}]", vgpu.uuid.to_string())))
-      return "it has a vGPU that gpuhost did not make";
+  if (has_foreign_vgpus(*gpu, input.owned.of(input.document)))
+    return "it has a vGPU that gpuhost did not make";
   return {};
 }
 
@@ -56,7 +56,7 @@ Step give_back_step(const std::string& object, const Gpu& gpu, const FormerDrive
   if (driver != vfio_driver) add_guests_of(gpu, former.defined, step);
   need_idle(gpu, former.usage, step);
   if (!gpu.functions.empty()) step.needs.push_back(gpu_facts::functions_disabled(gpu.address));
-  if (!gpu.mediated_devices.empty()) step.needs.push_back(gpu_facts::without_vgpus(gpu.address));
+  if (gpu.has_vgpus()) step.needs.push_back(gpu_facts::without_vgpus(gpu.address));
   return step;
 }
 

@@ -163,7 +163,7 @@ void add_needs(const Wish& wish, const Inventory& inventory, const Usage& usage,
   for (const auto* gpu : touched_by(wish, inventory)) {
     need_idle(*gpu, usage, step);
     if (!gpu->functions.empty()) step.needs.push_back(gpu_facts::functions_disabled(gpu->address));
-    if (!gpu->mediated_devices.empty()) step.needs.push_back(gpu_facts::without_vgpus(gpu->address));
+    if (gpu->has_vgpus()) step.needs.push_back(gpu_facts::without_vgpus(gpu->address));
     if (gpu == &wish.gpu()) continue;
     const auto address = gpu->address.to_string();
     step.affects.push_back({"gpu", address});

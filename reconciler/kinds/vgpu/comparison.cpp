@@ -42,13 +42,8 @@ std::string names_of(const std::vector<Holder>& holders) {
   return join(names, ", ");
 }
 
-const std::vector<std::string>& domains_with(const VgpuState& state, const Uuid& uuid) {
-  static const std::vector<std::string> none;
-  return state.defined ? state.defined->naming(uuid) : none;
-}
-
 /// What gpuhost did not make goes only while nobody has it.
-void mark_foreign(Step& step, const VgpuState& state, const MediatedDevice& vgpu) {
+void mark_foreign(Step& step, const VgpuState& state, const PresentVgpu& vgpu) {
   step.foreign = true;
   const auto holders = state.holders(vgpu);
   if (holders.empty()) return;
@@ -56,11 +51,11 @@ void mark_foreign(Step& step, const VgpuState& state, const MediatedDevice& vgpu
   step.blocked_by.push_back(
       fmt::format("vGPU {} ({}), which gpuhost did not make, is in use by {}: end that first, or leave out "
                   "'vgpus' of this GPU, so that others manage them",
-                  vgpu.uuid.to_string(), short_type(vgpu.type), names_of(holders)));
+                  vgpu.shown(), short_type(vgpu.type), names_of(holders)));
 }
 
 /// A count that is lowered takes the highest index away, whoever its guest is, and stops nobody for that.
-void refuse_if_busy(Step& step, const VgpuState& state, const MediatedDevice& vgpu, const std::string& name) {
+void refuse_if_busy(Step& step, const VgpuState& state, const PresentVgpu& vgpu, const std::string& name) {
   const auto holders = state.holders(vgpu);
   if (holders.empty()) return;
   step.needs.clear();
@@ -78,7 +73,7 @@ class Comparison {
 
   void run() {
     for (const auto& vgpu : on_.wanted) compare(vgpu);
-    for (const auto& vgpu : on_.gpu.mediated_devices) look_at_others(vgpu);
+    for (const auto& vgpu : on_.state.on(on_.gpu.address)) look_at_others(vgpu);
     create_missing();
     if (extra_.empty()) return;
     Json wanted = Json::array();
@@ -107,12 +102,13 @@ class Comparison {
 
   void compare(const WantedVgpu& vgpu) {
     auto finding = finding_for(vgpu);
-    const auto* there = on_.state.gpus()->find(vgpu.uuid);
+    const auto* there = on_.state.find(vgpu.uuid);
     if (there == nullptr)
       compare_missing(vgpu, finding);
     else if (there->type.empty())
-      make_unknown(finding, {ErrorKind::io, fmt::format("the type of mediated device {} cannot be read",
-                                                        vgpu.uuid.to_string())});
+      make_unknown(finding, {ErrorKind::io,
+                             fmt::format("the type of {} {} cannot be read",
+                                         there->mediated ? "mediated device" : "vGPU", there->shown())});
     else
       compare_present(vgpu, *there, finding);
     proposal_.findings.push_back(std::move(finding));
@@ -133,7 +129,7 @@ class Comparison {
     missing_.push_back(&vgpu);
   }
 
-  void compare_present(const WantedVgpu& vgpu, const MediatedDevice& there, Finding& finding) {
+  void compare_present(const WantedVgpu& vgpu, const PresentVgpu& there, Finding& finding) {
     const auto* function = on_.gpu.function_at(there.parent);
     finding.observed = {{"type", short_type(there.type)}, {"parent", there.parent.to_string()}};
     if (function != nullptr) finding.observed["function"] = function->index;
@@ -145,11 +141,10 @@ class Comparison {
       replace(vgpu, there);
       return;
     }
-    kept_.push_back(&there);
     compare_params(vgpu, there, finding);
   }
 
-  void compare_params(const WantedVgpu& vgpu, const MediatedDevice& there, Finding& finding) {
+  void compare_params(const WantedVgpu& vgpu, const PresentVgpu& there, Finding& finding) {
     const auto found = on_.state.params.find(vgpu.uuid);
     if (found == on_.state.params.end() || !on_.state.with_params.contains(vgpu.uuid)) return;
     if (!found->second) {
@@ -167,9 +162,9 @@ class Comparison {
   }
 
   /// It is of another type, or elsewhere: it goes, and is made anew.
-  void replace(const WantedVgpu& vgpu, const MediatedDevice& there) {
-    const auto* gpu = on_.state.gpus()->owner_of(vgpu.uuid);
-    auto step = remove_step({on_.selected.label, vgpu.name}, *gpu, there, domains_with(on_.state, vgpu.uuid));
+  void replace(const WantedVgpu& vgpu, const PresentVgpu& there) {
+    const auto* gpu = on_.state.owner_of(vgpu.uuid);
+    auto step = remove_step({on_.selected.label, vgpu.name}, *gpu, there, on_.state.domains_with(there));
     step.explanation = "it is made anew, with the type and in the place that the document says";
     step.reason = ActionReason::prerequisite;
     const auto* record = record_of_object(vgpu.uuid);
@@ -180,12 +175,12 @@ class Comparison {
   }
 
   /// What is on the GPU and not in its list.
-  void look_at_others(const MediatedDevice& vgpu) {
+  void look_at_others(const PresentVgpu& vgpu) {
     if (const auto home = homes_.find(vgpu.uuid); home != homes_.end() && home->second) {
       if (*home->second != on_.gpu.address) on_.removed.push_back(&vgpu);  // its new home takes it away
       return;
     }
-    const auto id = vgpu.uuid.to_string();
+    const auto id = vgpu.shown();
     const auto shown = fmt::format("{} ({})", id, short_type(vgpu.type));
     const auto* record = record_of_object(vgpu.uuid);
     extra_.push_back(record != nullptr && !text_in(record->applied, "name").empty()
@@ -193,7 +188,6 @@ class Comparison {
                          : shown);
     if (const auto other = input_.owned.other_owner(input_.document, vgpu_object(vgpu.uuid));
         other && !record) {
-      kept_.push_back(&vgpu);
       proposal_.notes.push_back(
           {Note::Severity::error, VgpuName{on_.selected.label, id}.address(),
            fmt::format(
@@ -205,7 +199,7 @@ class Comparison {
     }
     const auto name = record != nullptr ? text_in(record->applied, "name") : std::string{};
     auto step = remove_step({on_.selected.label, name.empty() ? id : name}, on_.gpu, vgpu,
-                            domains_with(on_.state, vgpu.uuid));
+                            on_.state.domains_with(vgpu));
     if (record != nullptr) {
       step.gives_back = vgpu_object(vgpu.uuid);
       step.reason = ActionReason::removed_from_desired;
@@ -227,14 +221,14 @@ class Comparison {
   void create_missing() {
     if (missing_.empty()) return;
     const auto obstacles = obstacles_on(on_);
-    auto places = std::vector<Place>(missing_.size());
-    if (obstacles.empty()) places = places_for(on_, missing_, kept_, input_.owned.of(input_.document));
-    for (std::size_t i = 0; i < missing_.size(); ++i) {
-      const auto& vgpu = *missing_[i];
-      auto step = create_step(on_, vgpu, places[i]);
+    auto places = std::vector<Place>(on_.wanted.size());
+    if (obstacles.empty()) places = places_for(on_, input_.owned);
+    for (const auto* missing : missing_) {
+      const auto& vgpu = *missing;
+      const auto position = static_cast<std::size_t>(missing - on_.wanted.data());
+      auto step = create_step(on_, vgpu, places[position]);
       step.blocked_by = obstacles;
-      if (!places[i].problem.empty()) step.blocked_by.push_back(places[i].problem);
-      const auto position = static_cast<std::size_t>(&vgpu - on_.wanted.data());
+      if (!places[position].problem.empty()) step.blocked_by.push_back(places[position].problem);
       std::ranges::move(obstacles_to(on_, vgpu, position), std::back_inserter(step.blocked_by));
       proposal_.steps.push_back(std::move(step));
     }
@@ -245,7 +239,6 @@ class Comparison {
   const VgpuHomes& homes_;
   Proposal& proposal_;
   std::vector<const WantedVgpu*> missing_;
-  std::vector<const MediatedDevice*> kept_;
   std::vector<std::string> extra_;  ///< there and not in the list, as findings name them
 };
 
@@ -259,40 +252,46 @@ void give_back_vgpu(const VgpuState& state, const std::string& gpu, const Uuid& 
                     const Ownership::Object& record, Proposal& proposal) {
   auto name = text_in(record.applied, "name");
   if (name.empty()) name = uuid.to_string();
-  const auto* vgpu = state.gpus()->find(uuid);
+  const auto* vgpu = state.find(uuid);
   if (vgpu == nullptr) {
     const auto parent = text_in(record.applied, "parent");
     proposal.steps.push_back(forget_step({parent.empty() ? "unknown" : parent, name}, uuid, "which is gone"));
     return;
   }
-  const auto& owner = *state.gpus()->owner_of(uuid);
+  const auto& owner = *state.owner_of(uuid);
   if (!is_same_gpu(record, owner)) {
     proposal.steps.push_back(forget_step({gpu, name}, uuid, "which is on another GPU than it was"));
     proposal.notes.push_back(
         {Note::Severity::warning, VgpuName{gpu, name}.address(),
          fmt::format("vGPU {} is on a GPU that was not there when gpuhost made it, and is left as it is",
-                     uuid.to_string()),
+                     vgpu->shown()),
          "remove it by hand if nobody needs it"});
     return;
   }
-  auto step = remove_step({gpu, name}, owner, *vgpu, domains_with(state, uuid));
+  auto step = remove_step({gpu, name}, owner, *vgpu, state.domains_with(*vgpu));
   step.gives_back = vgpu_object(uuid);
   step.reason = ActionReason::removed_from_desired;
   proposal.steps.push_back(std::move(step));
 }
 
-void provide_emptiness(const Inventory& inventory, Proposal& proposal) {
+void provide_emptiness(const VgpuState& state, Proposal& proposal) {
   std::map<std::string, Step*> removals;  // by UUID
   for (auto& step : proposal.steps)
     if (step.action.verb == "remove")
       removals.emplace(step.action.arguments.at("uuid").get<std::string>(), &step);
-  for (const auto& gpu : inventory.gpus) {
-    const auto removal_of = [&](const MediatedDevice& vgpu) { return removals.find(vgpu.uuid.to_string()); };
-    if (!std::ranges::all_of(gpu.mediated_devices,
-                             [&](const auto& vgpu) { return removal_of(vgpu) != removals.end(); }))
-      continue;
-    for (const auto& vgpu : gpu.mediated_devices)
-      removal_of(vgpu)->second->provides.push_back(gpu_facts::without_vgpus(gpu.address));
+  for (const auto& [gpu, vgpus] : state.vgpus) {
+    const auto removal_of = [&](const PresentVgpu& vgpu) { return removals.find(vgpu.uuid.to_string()); };
+    const auto is_removed = [&](const PresentVgpu& vgpu) { return removal_of(vgpu) != removals.end(); };
+    for (const auto& vgpu : vgpus) {
+      const auto stays_beside = [&](const PresentVgpu& other) {
+        return other.gpu_instance == vgpu.gpu_instance && !is_removed(other);
+      };
+      if (vgpu.gpu_instance && std::ranges::none_of(vgpus, stays_beside))
+        removal_of(vgpu)->second->provides.push_back(gpu_facts::instance_unused(gpu, *vgpu.gpu_instance));
+    }
+    if (!std::ranges::all_of(vgpus, is_removed)) continue;
+    for (const auto& vgpu : vgpus)
+      removal_of(vgpu)->second->provides.push_back(gpu_facts::without_vgpus(gpu));
   }
 }
 

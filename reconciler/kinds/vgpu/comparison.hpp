@@ -21,7 +21,7 @@ void compare_vgpus(GpuCase& on, const PlanInput& input, const VgpuHomes& homes, 
 void give_back_vgpu(const VgpuState& state, const std::string& gpu, const Uuid& uuid,
                     const Ownership::Object& record, Proposal& proposal);
 
-/// Steps that take the last vGPU from a GPU say so.
-void provide_emptiness(const Inventory& inventory, Proposal& proposal);
+/// Steps that take the last vGPU from a GPU, or from an instance of it, say so.
+void provide_emptiness(const VgpuState& state, Proposal& proposal);
 
 }  // namespace gpuhost

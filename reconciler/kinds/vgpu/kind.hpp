@@ -8,24 +8,41 @@
 #include <string_view>
 #include <vector>
 
+#include "host/mig.hpp"
 #include "inventory/holders.hpp"
 #include "inventory/inventory.hpp"
 #include "kinds/vgpu/mdevctl.hpp"
 #include "kinds/vgpu/params.hpp"
 #include "kinds/vgpu/supported_types.hpp"
 #include "kinds/vgpu/vgpu.hpp"
+#include "kinds/vgpu_functions.hpp"
 
 namespace gpuhost {
+
+/// A vGPU that is there, whatever it is made of.
+struct PresentVgpu {
+  /// Of a mediated device. Of a function: what a record or the document knows it by; else one of its own that
+  /// nobody else knows.
+  Uuid uuid;
+  PciAddress parent;  ///< for the vendor-specific framework the function that is the vGPU
+  std::string type;   ///< "GRID A100-4C"; empty if it cannot be told
+  bool mediated = true;
+  std::optional<unsigned> gpu_instance;  ///< id of the MIG instance that it is on
+  /// What hosts and guests know it by.
+  [[nodiscard]] std::string shown() const { return mediated ? uuid.to_string() : parent.to_string(); }
+};
 
 struct VgpuState {
   bool running = true;  ///< HostView::running; nothing else is looked at without
   std::shared_ptr<const Result<Inventory>> inventory;
-  std::shared_ptr<const Usage> usage;             ///< null: there is no vGPU
-  std::map<PciAddress, SupportedTypes> types;     ///< of the GPUs that the document speaks of
+  std::shared_ptr<const Usage> usage;                    ///< null: there is no vGPU
+  std::map<PciAddress, SupportedTypes> types;            ///< of the GPUs that the document speaks of
+  std::map<PciAddress, std::vector<PresentVgpu>> vgpus;  ///< by GPU
+  std::map<PciAddress, Mig> mig;  ///< of the GPUs that the document speaks of and that can be partitioned
   std::map<Uuid, Result<VgpuParams>> params;      ///< of the vGPUs that there are
   std::set<Uuid> with_params;                     ///< those that the document gives parameters, or has given
   std::shared_ptr<const DefinedDevices> defined;  ///< null: there is no vGPU
-  bool by_vendor_framework = false;  ///< vGPUs on virtual functions that are still to come have no mdev
+  bool vendor_kernel = false;                     ///< see has_vendor_kernel
   Result<Uuid> space = Uuid{};       ///< in which identities are made; of no use if there is no GPU
   Result<bool> has_bus = false;      ///< /sys/class/mdev_bus: some driver offers mediated devices
   Result<bool> has_manager = false;  ///< /sys/module/nvidia_vgpu_vfio: NVIDIA's vGPU manager is loaded
@@ -34,9 +51,13 @@ struct VgpuState {
   [[nodiscard]] Json describe() const;
   /// Null: the host has no PCI bus, or it cannot be read.
   [[nodiscard]] const Inventory* gpus() const { return inventory && *inventory ? &**inventory : nullptr; }
-  [[nodiscard]] std::vector<Holder> holders(const MediatedDevice& vgpu) const {
-    return usage ? usage->of(vgpu) : std::vector<Holder>{};
-  }
+  [[nodiscard]] const std::vector<PresentVgpu>& on(const PciAddress& gpu) const;
+  [[nodiscard]] const PresentVgpu* find(const Uuid& uuid) const;
+  /// The GPU that carries it.
+  [[nodiscard]] const Gpu* owner_of(const Uuid& uuid) const;
+  [[nodiscard]] std::vector<Holder> holders(const PresentVgpu& vgpu) const;
+  /// Domains whose definitions name it.
+  [[nodiscard]] const std::vector<std::string>& domains_with(const PresentVgpu& vgpu) const;
 };
 
 class Vgpu final : public KindOver<VgpuState> {
@@ -58,14 +79,9 @@ class Vgpu final : public KindOver<VgpuState> {
   [[nodiscard]] std::optional<Truth> holds_in(const Fact& fact, const VgpuState& state) const override;
   [[nodiscard]] std::vector<Offer> offer_from(const Fact& fact, const VgpuState& state,
                                               const PlanInput& input) const override;
-  [[nodiscard]] std::string obstacle_in(const Fact& fact, const VgpuState& state) const override;
 
  private:
   std::vector<ForGpus<VgpuSpec>> entries_;
 };
-
-/// What ownership knows a vGPU by, "vgpu[UUID]", and back.
-[[nodiscard]] std::string vgpu_object(const Uuid& uuid);
-[[nodiscard]] std::optional<Uuid> vgpu_of_object(std::string_view object);
 
 }  // namespace gpuhost

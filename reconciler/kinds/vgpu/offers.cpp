@@ -10,14 +10,14 @@ namespace gpuhost {
 
 namespace {
 
-std::string name_on_record(const MediatedDevice& vgpu, const PlanInput& input) {
+std::string name_on_record(const PresentVgpu& vgpu, const PlanInput& input) {
   const auto* record = input.owned.find(input.document, vgpu_object(vgpu.uuid));
   if (record == nullptr || !record->applied.is_object()) return vgpu.uuid.to_string();
   return record->applied.value("name", vgpu.uuid.to_string());
 }
 
 /// Makes it again as it was, where it was.
-Step make_again_step(const Step& removal, const VgpuName& name, const Gpu& gpu, const MediatedDevice& vgpu,
+Step make_again_step(const Step& removal, const VgpuName& name, const Gpu& gpu, const PresentVgpu& vgpu,
                      const VgpuParams& params) {
   Step step;
   const auto uuid = vgpu.uuid.to_string();
@@ -32,6 +32,8 @@ Step make_again_step(const Step& removal, const VgpuName& name, const Gpu& gpu, 
   step.after = removal.before;
   step.needs = {gpu_facts::bound(gpu.address, gpu_facts::nvidia_driver), gpu_facts::manager_installed()};
   if (vgpu.parent != gpu.address) step.needs.push_back(gpu_facts::functions_enabled(gpu.address));
+  if (const auto* known = catalog::find_type(vgpu.type); vgpu.gpu_instance && known != nullptr)
+    step.needs.push_back(gpu_facts::with_instance(gpu.address, known->gpu_instance));
   step.provides = {gpu_facts::present(vgpu.uuid)};
   step.ends = {absent_fact(vgpu.uuid)};
   step.affects = {{.type = "gpu", .name = gpu.address.to_string()}};
@@ -46,15 +48,18 @@ Step make_again_step(const Step& removal, const VgpuName& name, const Gpu& gpu, 
 std::vector<Offer> Vgpu::offer_from(const Fact& fact, const VgpuState& state, const PlanInput& input) const {
   if (state.gpus() == nullptr) return {};
   for (const auto& gpu : state.gpus()->gpus) {
-    if (fact == gpu_facts::without_vgpus(gpu.address)) {
-      const auto types = state.types.find(gpu.address);
-      if (types != state.types.end() && !types->second.taken.empty()) return {};
-      Offer each;
-      std::ranges::transform(gpu.mediated_devices, std::back_inserter(each.needs),
-                             [](const MediatedDevice& vgpu) { return absent_fact(vgpu.uuid); });
-      return {std::move(each)};
+    const auto& vgpus = state.on(gpu.address);
+    Offer each;
+    bool is_asked = fact == gpu_facts::without_vgpus(gpu.address);
+    for (const auto& vgpu : vgpus) {
+      const bool of_instance =
+          vgpu.gpu_instance && fact == gpu_facts::instance_unused(gpu.address, *vgpu.gpu_instance);
+      if (of_instance || fact == gpu_facts::without_vgpus(gpu.address))
+        each.needs.push_back(absent_fact(vgpu.uuid));
+      is_asked = is_asked || of_instance;
     }
-    for (const auto& vgpu : gpu.mediated_devices) {
+    if (is_asked) return {std::move(each)};
+    for (const auto& vgpu : vgpus) {
       if (fact != absent_fact(vgpu.uuid)) continue;
       const auto params = state.params.find(vgpu.uuid);
       const bool readable = params == state.params.end() || params->second ||

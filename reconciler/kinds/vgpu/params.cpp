@@ -13,6 +13,10 @@ std::string vgpu_params_path(const Uuid& vgpu) {
   return fmt::format("/sys/bus/mdev/devices/{}/nvidia/vgpu_params", vgpu.to_string());
 }
 
+std::string vgpu_params_path(const PciAddress& function) {
+  return fmt::format("/sys/bus/pci/devices/{}/nvidia/vgpu_params", function.to_string());
+}
+
 VgpuParams parse_vgpu_params(std::string_view text) {
   VgpuParams params;
   for (const auto part : split(trim(text), ',')) {

@@ -4,16 +4,18 @@
 #include <string>
 #include <string_view>
 
+#include "base/pci_address.hpp"
 #include "base/uuid.hpp"
 
 namespace gpuhost {
 
-/// Parameters of a mediated vGPU, in /sys/bus/mdev/devices/UUID/nvidia/vgpu_params. Source: NVIDIA Virtual
-/// GPU Software User Guide, "Setting vGPU Plugin Parameters on a Linux with KVM Hypervisor": key=value pairs
-/// between commas, written as a whole while no guest has the vGPU; a space takes all away.
+/// Parameters of a vGPU, in nvidia/vgpu_params of the mediated device or of the virtual function. Source:
+/// NVIDIA Virtual GPU Software User Guide, "Setting vGPU Plugin Parameters on a Linux with KVM Hypervisor":
+/// key=value pairs between commas, written as a whole while no guest has the vGPU; a space takes all away.
 using VgpuParams = std::map<std::string, std::string>;
 
 [[nodiscard]] std::string vgpu_params_path(const Uuid& vgpu);
+[[nodiscard]] std::string vgpu_params_path(const PciAddress& function);
 [[nodiscard]] VgpuParams parse_vgpu_params(std::string_view text);
 [[nodiscard]] std::string to_text(const VgpuParams& params);
 /// Whether `params` has all of `wanted`, with these values.

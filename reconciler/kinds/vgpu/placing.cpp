@@ -1,7 +1,6 @@
 #include "kinds/vgpu/placing.hpp"
 
 #include <algorithm>
-#include <ranges>
 
 #include <fmt/format.h>
 
@@ -11,110 +10,66 @@ namespace gpuhost {
 
 namespace {
 
-/// The virtual functions of one GPU, and which have a vGPU or are promised one.
-class Functions {
- public:
-  explicit Functions(const GpuCase& on) : on_(on) {
-    if (on.is_yet_to_come()) {
-      for (unsigned index = 0; on.gpu.total_functions && index < *on.gpu.total_functions; ++index)
-        usable_.emplace(index, std::nullopt);
-    } else {
-      for (const auto& function : on.gpu.functions)
-        if (on.supported.available.contains(function.address))
-          usable_.emplace(function.index, function.address);
-    }
-  }
+FunctionWish wish_of(const GpuCase& on, const WantedVgpu& vgpu, const Ownership& owned) {
+  const auto* there = on.state.find(vgpu.uuid);
+  const auto* function = there != nullptr ? on.gpu.function_at(there->parent) : nullptr;
+  if (function != nullptr && function->index == vgpu.function.value_or(function->index))
+    return {.said = vgpu.function, .has = function->index};
+  return function_wish(on.gpu, vgpu.function, find_vgpu_record(owned, vgpu.uuid));
+}
 
-  void keep(const MediatedDevice& vgpu) {
-    for (const auto& function : on_.gpu.functions)
-      if (function.address == vgpu.parent) taken_by_.emplace(function.index, vgpu.uuid.to_string());
-  }
+Place place_at(const Gpu& gpu, unsigned index) {
+  const auto found = std::ranges::find(gpu.functions, index, &VirtualFunction::index);
+  Place place{.parent = {}, .function = index, .problem = {}};
+  if (found != gpu.functions.end() && found->framework != VgpuFramework::none) place.parent = found->address;
+  return place;
+}
 
-  [[nodiscard]] bool is_free(unsigned index) const {
-    return usable_.contains(index) && !taken_by_.contains(index);
-  }
-  [[nodiscard]] std::optional<unsigned> lowest_free() const {
-    for (const auto& [index, address] : usable_)
-      if (is_free(index)) return index;
-    return std::nullopt;
-  }
-  Place take(unsigned index, const WantedVgpu& vgpu) {
-    taken_by_.emplace(index, vgpu.name);
-    return {.parent = usable_.at(index), .function = index, .problem = {}};
-  }
+/// Who has which function, for messages.
+using Given = std::vector<std::optional<unsigned>>;
 
-  [[nodiscard]] std::string why_not(unsigned index) const {
-    if (const auto taken = taken_by_.find(index); taken != taken_by_.end())
-      return fmt::format("virtual function {} of {} has vGPU {}: choose another in 'vfs'{}", index,
-                         on_.title(), taken->second, free_ones());
-    return fmt::format("{} has no virtual function {} that can be a vGPU: choose another in 'vfs'{}",
-                       on_.title(), index, free_ones());
-  }
-  [[nodiscard]] std::string why_none() const {
-    return fmt::format("all {} virtual functions of {} are in use: list fewer vGPUs", usable_.size(),
-                       on_.title());
-  }
-
- private:
-  [[nodiscard]] std::string free_ones() const {
-    std::vector<std::string> free;
-    for (const auto& [index, address] : usable_)
-      if (is_free(index)) free.push_back(std::to_string(index));
-    return free.empty() ? "; none is free" : fmt::format("; free are {}", join(free, ", "));
-  }
-
-  const GpuCase& on_;
-  std::map<unsigned, std::optional<PciAddress>> usable_;  ///< those to come have no address yet
-  std::map<unsigned, std::string> taken_by_;
-};
-
-/// The virtual function that a vGPU was made on before, as its record has it.
-std::optional<unsigned> recorded_function(const WantedVgpu& vgpu, const Ownership::Objects& owned) {
-  const auto object = owned.find(vgpu_object(vgpu.uuid));
-  if (object == owned.end() || !object->second.applied.is_object()) return std::nullopt;
-  const auto& applied = object->second.applied;
-  const auto function = applied.find("function");
-  if (function == applied.end() || !function->is_number_unsigned()) return std::nullopt;
-  return function->get<unsigned>();
+std::string why_none(const GpuCase& on, const WantedVgpu& vgpu, const Given& given) {
+  auto usable = usable_functions(on.gpu);
+  if (!vgpu.function)
+    return fmt::format("all {} virtual functions of {} are in use: list fewer vGPUs", usable.size(),
+                       on.title());
+  const auto index = *vgpu.function;
+  const bool exists = std::ranges::find(usable, index) != usable.end();
+  std::erase_if(usable,
+                [&](unsigned one) { return std::ranges::find(given, std::optional(one)) != given.end(); });
+  std::vector<std::string> free;
+  for (const auto one : usable) free.push_back(std::to_string(one));
+  const auto advice =
+      "choose another in 'vfs'; " + (free.empty() ? "none is free" : "free are " + join(free, ", "));
+  if (!exists)
+    return fmt::format("{} has no virtual function {} that can be a vGPU: {}", on.title(), index, advice);
+  const auto has_it = std::ranges::find(given, std::optional(index)) - given.begin();
+  return fmt::format("virtual function {} of {} has vGPU {}: {}", index, on.title(),
+                     on.wanted[static_cast<std::size_t>(has_it)].name, advice);
 }
 
 }  // namespace
 
-std::vector<Place> places_for(const GpuCase& on, const std::vector<const WantedVgpu*>& missing,
-                              const std::vector<const MediatedDevice*>& kept,
-                              const Ownership::Objects& owned) {
-  std::vector<Place> places(missing.size());
+std::vector<Place> places_for(const GpuCase& on, const Ownership& owned) {
+  std::vector<Place> places(on.wanted.size());
   if (!on.uses_functions()) {
-    for (std::size_t i = 0; i < missing.size(); ++i) {
+    for (std::size_t i = 0; i < places.size(); ++i) {
       places[i].parent = on.gpu.address;
-      if (missing[i]->function)
+      if (on.wanted[i].function)
         places[i].problem =
             fmt::format("{} makes vGPUs without virtual functions: leave out 'vfs'", on.title());
     }
     return places;
   }
-  Functions functions(on);
-  for (const auto* vgpu : kept) functions.keep(*vgpu);
-  std::vector<bool> placed(missing.size());
-  for (std::size_t i = 0; i < missing.size(); ++i) {
-    if (!missing[i]->function) continue;
-    const auto index = *missing[i]->function;
-    placed[i] = true;
-    places[i] = functions.is_free(index)
-                    ? functions.take(index, *missing[i])
-                    : Place{.parent = {}, .function = index, .problem = functions.why_not(index)};
-  }
-  for (std::size_t i = 0; i < missing.size(); ++i) {
-    const auto before = recorded_function(*missing[i], owned);
-    if (placed[i] || !before || !functions.is_free(*before)) continue;
-    placed[i] = true;
-    places[i] = functions.take(*before, *missing[i]);
-  }
-  for (std::size_t i = 0; i < missing.size(); ++i) {
-    if (placed[i]) continue;
-    const auto lowest = functions.lowest_free();
-    places[i] = lowest ? functions.take(*lowest, *missing[i])
-                       : Place{.parent = {}, .function = {}, .problem = functions.why_none()};
+  std::vector<FunctionWish> wishes;
+  for (const auto& vgpu : on.wanted) wishes.push_back(wish_of(on, vgpu, owned));
+  const auto given = share_functions(on.gpu, wishes);
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    if (given[i])
+      places[i] = place_at(on.gpu, *given[i]);
+    else
+      places[i] = {
+          .parent = {}, .function = on.wanted[i].function, .problem = why_none(on, on.wanted[i], given)};
   }
   return places;
 }

@@ -17,11 +17,8 @@ struct Place {
   std::string problem;               ///< why there is no place, with what would work; empty: there is one
 };
 
-/// A place for each of `missing`, in their order. On a GPU with virtual functions: the one that the document
-/// says; else the one that it had; else the lowest that is free. So an edit elsewhere in the list moves none.
-/// `kept`: vGPUs that stay where they are. `owned`: what the document owns.
-[[nodiscard]] std::vector<Place> places_for(const GpuCase& on, const std::vector<const WantedVgpu*>& missing,
-                                            const std::vector<const MediatedDevice*>& kept,
-                                            const Ownership::Objects& owned);
+/// A place for each vGPU that is wanted on the GPU, in their order. `owned`: what is on record of all
+/// documents.
+[[nodiscard]] std::vector<Place> places_for(const GpuCase& on, const Ownership& owned);
 
 }  // namespace gpuhost

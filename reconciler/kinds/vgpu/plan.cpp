@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "kinds/gpu_facts.hpp"
 #include "kinds/observed_json.hpp"
 #include "kinds/vgpu/comparison.hpp"
 #include "kinds/vgpu/gpu_case.hpp"
@@ -18,6 +19,24 @@ Json names_in(const VgpuSpec& spec) {
   Json names = Json::array();
   for (const auto& vgpu : wanted_vgpus(spec, {}, Uuid{})) names.push_back(vgpu.name);
   return names;
+}
+
+GpuCase case_of(const ForGpus<VgpuSpec>& entry, const SelectedGpu& selected, const VgpuState& state) {
+  static const SupportedTypes nothing;
+  const auto& gpu = *selected.gpu;
+  const auto types = state.types.find(gpu.address);
+  const auto mig = state.mig.find(gpu.address);
+  return {.state = state,
+          .selected = selected,
+          .gpu = gpu,
+          .supported = types == state.types.end() ? nothing : types->second,
+          .board = catalog::board_of(gpu.device_id, gpu.subsystem_device_id),
+          .wanted =
+              state.space ? wanted_vgpus(entry.spec, selected.name, *state.space) : std::vector<WantedVgpu>{},
+          .removed = {},
+          .mig = mig == state.mig.end() ? nullptr : &mig->second,
+          .instances = entry.spec.instances ? &*entry.spec.instances : nullptr,
+          .manages_mig = entry.spec.manages_mig};
 }
 
 /// Plans for all entries together: a vGPU may have moved from one to another.
@@ -40,7 +59,7 @@ class Planner {
       note_mdevctl(on);
     }
     if (!uncertain_) give_back_rest();
-    provide_emptiness(*state_.gpus(), proposal_);
+    provide_emptiness(state_, proposal_);
     note_domains();
     return std::move(proposal_);
   }
@@ -56,21 +75,11 @@ class Planner {
     uncertain_ = uncertain_ || !selection.unknown.empty();
     for (const auto& selected : selection.gpus) {
       labels_.emplace(selected.gpu->address, selected.label);
-      const auto& gpu = *selected.gpu;
       if (!lists_vgpus(entry)) {
         note_unmanaged(selected);
         continue;
       }
-      static const SupportedTypes nothing;
-      const auto types = state_.types.find(gpu.address);
-      GpuCase on{.state = state_,
-                 .selected = selected,
-                 .gpu = gpu,
-                 .supported = types == state_.types.end() ? nothing : types->second,
-                 .board = catalog::board_of(gpu.device_id, gpu.subsystem_device_id),
-                 .wanted = state_.space ? wanted_vgpus(entry.spec, selected.name, *state_.space)
-                                        : std::vector<WantedVgpu>{},
-                 .removed = {}};
+      auto on = case_of(entry, selected, state_);
       listed_.push_back({&entry, std::move(on)});
     }
     // What a GPU that is away had is not given up.
@@ -99,10 +108,10 @@ class Planner {
   }
 
   void note_unmanaged(const SelectedGpu& selected) {
-    const auto& vgpus = selected.gpu->mediated_devices;
-    const auto foreign = std::ranges::count_if(vgpus, [&](const MediatedDevice& vgpu) {
-      return input_.owned.find(input_.document, vgpu_object(vgpu.uuid)) == nullptr;
-    });
+    const auto foreign =
+        std::ranges::count_if(state_.on(selected.gpu->address), [&](const PresentVgpu& vgpu) {
+          return input_.owned.find(input_.document, vgpu_object(vgpu.uuid)) == nullptr;
+        });
     if (foreign > 0)
       proposal_.unmanaged.push_back(
           {gpu_address(selected, "vgpus"), fmt::format("{} of others, left as they are", foreign)});
@@ -126,7 +135,7 @@ class Planner {
     for (const auto& [object, record] : input_.owned.of(input_.document)) {
       const auto uuid = vgpu_of_object(object);
       if (!uuid || homes_.contains(*uuid)) continue;
-      const auto* gpu = state_.gpus()->owner_of(*uuid);
+      const auto* gpu = state_.owner_of(*uuid);
       if (gpu != nullptr && is_listed(*gpu)) continue;
       give_back_vgpu(state_, label_of(gpu), *uuid, record, proposal_);
     }

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <map>
+#include <ranges>
 
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "catalog/mig.hpp"
 
 namespace gpuhost {
 
@@ -36,7 +38,7 @@ std::string why_nothing_is_offered(const GpuCase& on) {
         "NVIDIA's vGPU manager is not loaded (module nvidia_vgpu_vfio), so that {} offers no vGPU: install "
         "the host driver of the vGPU software in place of the ordinary one",
         title);
-  if (on.state.has_bus && !*on.state.has_bus)
+  if (!on.by_vendor_framework() && on.state.has_bus && !*on.state.has_bus)
     return fmt::format(
         "the vGPU manager has registered no GPU for vGPUs (no /sys/class/mdev_bus), {} among them: see the "
         "log of nvidia-vgpud.service, and whether this release and product supports the board",
@@ -64,7 +66,7 @@ const Gpu* other_gpu_of_board(const GpuCase& on) {
 std::string why_sizes_differ(const GpuCase& on) {
   std::map<unsigned, std::string> types;  // by size
   for (const auto& vgpu : on.wanted)
-    if (const auto type = on.type_of(vgpu); type && type->framebuffer_mb)
+    if (const auto type = on.type_of(vgpu); type && !type->needs_mig() && type->framebuffer_mb)
       types.try_emplace(*type->framebuffer_mb, type->name);
   if (types.size() < 2) return {};
   Reasons sizes;
@@ -76,6 +78,51 @@ std::string why_sizes_differ(const GpuCase& on) {
     why += fmt::format(", or put one of them on {}, the other GPU of the board, which may have another",
                        other->address.to_string());
   return why;
+}
+
+/// MIG is on or off for the whole GPU, and each excludes the types of the other. Source: NVIDIA AI Enterprise
+/// vGPU User Guide, "Valid … Configurations on a Single GPU".
+std::string why_sorts_differ(const GpuCase& on) {
+  std::string sliced;
+  std::string on_instance;
+  for (const auto& vgpu : on.wanted)
+    if (const auto type = on.type_of(vgpu)) (type->needs_mig() ? on_instance : sliced) = type->name;
+  if (sliced.empty() || on_instance.empty()) return {};
+  return fmt::format(
+      "{} is time-sliced and {} is made on a MIG instance, and MIG is on or off for all of {}: "
+      "choose one sort",
+      sliced, on_instance, on.title());
+}
+
+/// How many instances of the profile there will be; nothing: as many as the vGPUs need, or it is not known.
+std::optional<unsigned> instances_of(const GpuCase& on, std::string_view profile) {
+  unsigned count = 0;
+  if (on.instances != nullptr) {
+    for (const auto& listed : *on.instances)
+      if (catalog::same_mig_profile(listed.profile, profile)) count += listed.count;
+    return count;
+  }
+  return std::nullopt;
+}
+
+/// More of a type than its instances carry.
+std::string why_too_many(const GpuCase& on, const KnownType& type, std::size_t position) {
+  const auto instances = instances_of(on, type.gpu_instance);
+  if (!instances || !type.per_instance) return {};
+  const auto before =
+      std::ranges::count_if(on.wanted | std::views::take(position + 1), [&](const WantedVgpu& other) {
+        const auto known = on.type_of(other);
+        return known && known->gpu_instance == type.gpu_instance;
+      });
+  const auto most = *instances * *type.per_instance;
+  if (before <= static_cast<std::ptrdiff_t>(most)) return {};
+  if (most == 0)
+    return fmt::format("{} is made on a {}, and mig lists none of {}: list some, or set mig: auto", type.name,
+                       type.gpu_instance, on.title());
+  return fmt::format(
+      "{} is made on a {}, and {} of them carry {} on {}: list more instances under mig, or "
+      "lower the count",
+      type.name, type.gpu_instance, *instances, most, on.title());
 }
 
 /// Types that the user may have meant, and all with the same letter at the end.
@@ -125,16 +172,7 @@ Reasons obstacles_on(const GpuCase& on) {
   if (on.gpu.boot_display.is_unknown())
     add(fmt::format("whether the host's console is on {} cannot be told: {}", title,
                     on.gpu.boot_display.reason()));
-  const bool by_vendor =
-      on.supported.framework == VgpuFramework::vendor_specific ||
-      (on.supported.framework == VgpuFramework::none && on.uses_functions() && on.state.by_vendor_framework);
-  if (by_vendor)
-    add(
-        fmt::format("the driver makes the vGPUs of {} by the vendor-specific VFIO framework, which is not "
-                    "supported by this version: leave out 'vgpus', and set functions: enabled for others to "
-                    "make them",
-                    title));
-  if (on.supported.framework == VgpuFramework::none && !by_vendor) {
+  if (on.supported.framework == VgpuFramework::none) {
     if (is_in_compute_mode(on))
       add(
           fmt::format("{} is in compute mode (PCI class 0302), and vGPUs need graphics mode: switch it with "
@@ -144,24 +182,31 @@ Reasons obstacles_on(const GpuCase& on) {
       add(why_nothing_is_offered(on));
   }
   add(why_sizes_differ(on));
+  add(why_sorts_differ(on));
   return reasons;
 }
 
 Reasons obstacles_to(const GpuCase& on, const WantedVgpu& vgpu, std::size_t position) {
-  const bool visible = on.supported.framework == VgpuFramework::mediated;
+  const bool visible = on.supported.framework != VgpuFramework::none;
   const auto type = on.type_of(vgpu);
   if (!type) return visible || on.board != nullptr ? Reasons{why_unknown(on, vgpu)} : Reasons{};
-  if (type->needs_mig)
-    return {
-        fmt::format("{} needs a MIG instance, and vGPUs on those are not supported by this version: choose a "
-                    "time-sliced type",
-                    type->name)};
+  // What the driver offers there follows the instances, which may be about to change.
+  if (type->needs_mig()) {
+    auto why = why_too_many(on, *type, position);
+    return why.empty() ? Reasons{} : Reasons{std::move(why)};
+  }
   Reasons reasons;
   if (type->max && position >= *type->max)
     reasons.push_back(fmt::format("{} vGPUs are wanted on {}, and {} of {} fit: lower the count to {}",
                                   on.wanted.size(), on.title(), *type->max, type->name, *type->max));
   // What is removed first may be what stands in the way now.
-  if (!visible || !on.removed.empty() || !reasons.empty()) return reasons;
+  if (on.mig != nullptr && on.mig->mode.current && !on.manages_mig)
+    return {fmt::format(
+        "{} is time-sliced, and MIG is on on {}: set mig: disabled in its entry, or choose a type "
+        "that is made on an instance",
+        type->name, on.title())};
+  const bool is_partitioned = on.mig != nullptr && on.mig->mode != GpuSwitch{};
+  if (!visible || is_partitioned || !on.removed.empty() || !reasons.empty()) return reasons;
   if (!type->id)
     reasons.push_back(why_not_offered(on, *type));
   else if (available(on, *type->id) == 0U)
@@ -181,7 +226,6 @@ std::vector<Note> unsupported_in(const GpuCase& on, const VgpuSpec& spec) {
   if (!spec.vgpus) return notes;
   for (const auto& vgpus : **spec.vgpus) {
     const auto address = on.address(fmt::format("vgpu[{}]", *vgpus.name));
-    if (vgpus.instance) add(address + ".instance", "vGPUs of MIG instances are", "choose a time-sliced type");
     if (vgpus.placement) add(address + ".placement", "placements are", "leave it out");
   }
   return notes;

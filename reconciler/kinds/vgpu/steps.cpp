@@ -22,6 +22,10 @@ std::vector<Affected> affected(const Gpu& gpu, const std::vector<std::string>& d
   return all;
 }
 
+Fact idle_fact(const PresentVgpu& vgpu) {
+  return vgpu.mediated ? gpu_facts::idle(vgpu.uuid) : gpu_facts::idle(vgpu.parent);
+}
+
 VgpuName name_of(const GpuCase& on, const WantedVgpu& vgpu) {
   return {on.selected.label, vgpu.name};
 }
@@ -65,6 +69,11 @@ Step create_step(const GpuCase& on, const WantedVgpu& vgpu, const Place& place) 
   step.needs = {gpu_facts::bound(on.gpu.address, "nvidia"), gpu_facts::settled(on.gpu.address),
                 gpu_facts::fit_for_vgpus(on.gpu.address)};
   if (on.uses_functions()) step.needs.push_back(gpu_facts::functions_enabled(on.gpu.address));
+  if (const auto type_known = on.type_of(vgpu); type_known && type_known->needs_mig())
+    step.needs.push_back(
+        gpu_facts::with_instance(on.gpu.address, on.profile_named(type_known->gpu_instance)));
+  else if (on.turns_mig_off())
+    step.needs.push_back(gpu_facts::mig_mode(on.gpu.address, false));
   for (const auto* removed : on.removed) step.needs.push_back(absent_fact(removed->uuid));
   step.provides = {gpu_facts::present(vgpu.uuid)};
   step.affects = affected(on.gpu, {});
@@ -77,16 +86,17 @@ Step create_step(const GpuCase& on, const WantedVgpu& vgpu, const Place& place) 
   return step;
 }
 
-Step remove_step(const VgpuName& name, const Gpu& gpu, const MediatedDevice& vgpu,
+Step remove_step(const VgpuName& name, const Gpu& gpu, const PresentVgpu& vgpu,
                  const std::vector<std::string>& named_by) {
   const auto type = short_type(vgpu.type);
   Step step;
   step.action = action("remove", name, {{"uuid", vgpu.uuid.to_string()}});
+  if (!vgpu.mediated) step.action.arguments["parent"] = vgpu.parent.to_string();
   step.before = {{"uuid", vgpu.uuid.to_string()}, {"type", type}, {"parent", vgpu.parent.to_string()}};
   step.actions = {"delete"};
   step.title = fmt::format("remove vGPU {} ({}) from {}", name.vgpu, type, name.gpu);
   step.progress = fmt::format("removing vGPU {} from {}", name.vgpu, name.gpu);
-  step.needs = {gpu_facts::idle(vgpu.uuid)};
+  step.needs = {idle_fact(vgpu)};
   step.provides = {absent_fact(vgpu.uuid)};
   step.ends = {gpu_facts::present(vgpu.uuid)};
   step.disruption = Disruption::remove_idle;
@@ -96,8 +106,8 @@ Step remove_step(const VgpuName& name, const Gpu& gpu, const MediatedDevice& vgp
   return step;
 }
 
-Step params_step(const GpuCase& on, const WantedVgpu& vgpu, const MediatedDevice& there,
-                 const VgpuParams& now, const std::vector<std::string>& dropped) {
+Step params_step(const GpuCase& on, const WantedVgpu& vgpu, const PresentVgpu& there, const VgpuParams& now,
+                 const std::vector<std::string>& dropped) {
   const auto name = name_of(on, vgpu);
   auto then = now;
   for (const auto& key : dropped) then.erase(key);
@@ -106,13 +116,14 @@ Step params_step(const GpuCase& on, const WantedVgpu& vgpu, const MediatedDevice
   step.action =
       action("set_params", name,
              {{"uuid", vgpu.uuid.to_string()}, {"params", vgpu.spec->params}, {"dropped", dropped}});
+  if (!there.mediated) step.action.arguments["parent"] = there.parent.to_string();
   step.before = {{"params", now}};
   step.after = {{"params", then}};
   step.actions = {"update"};
   step.title = fmt::format("set the parameters of vGPU {} on {}", vgpu.name, on.selected.label);
   step.progress = fmt::format("setting the parameters of vGPU {} on {}", vgpu.name, on.selected.label);
   step.explanation = "a guest has the parameters that the vGPU had when the guest started";
-  step.needs = {gpu_facts::idle(vgpu.uuid)};
+  step.needs = {idle_fact(there)};
   // So that a guest which is to start comes after it.
   step.provides = {gpu_facts::present(vgpu.uuid)};
   step.affects = affected(on.gpu, {});

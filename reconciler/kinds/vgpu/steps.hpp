@@ -20,12 +20,12 @@ struct VgpuName {
 [[nodiscard]] Step create_step(const GpuCase& on, const WantedVgpu& vgpu, const Place& place);
 
 /// Takes it away. `named_by`: domains whose definitions name it.
-[[nodiscard]] Step remove_step(const VgpuName& name, const Gpu& gpu, const MediatedDevice& vgpu,
+[[nodiscard]] Step remove_step(const VgpuName& name, const Gpu& gpu, const PresentVgpu& vgpu,
                                const std::vector<std::string>& named_by);
 
 /// Sets the parameters that the document wants, and takes away those in `dropped`; leaves all others; claims
 /// the vGPU.
-[[nodiscard]] Step params_step(const GpuCase& on, const WantedVgpu& vgpu, const MediatedDevice& there,
+[[nodiscard]] Step params_step(const GpuCase& on, const WantedVgpu& vgpu, const PresentVgpu& there,
                                const VgpuParams& now, const std::vector<std::string>& dropped);
 
 /// Only forgets that the document owned it.

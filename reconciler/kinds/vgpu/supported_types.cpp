@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "catalog/mig.hpp"
 
 namespace gpuhost {
 
@@ -41,7 +42,7 @@ class Reader {
   SupportedTypes read(const Gpu& gpu) {
     read_parent(gpu.address);
     for (const auto& function : gpu.functions)
-      if (!found_.unknown && !read_parent(function.address)) read_vendor_function(function.address);
+      if (!found_.unknown && !read_parent(function.address)) read_vendor_function(function);
     return std::move(found_);
   }
 
@@ -75,16 +76,22 @@ class Reader {
     return type->second;
   }
 
-  /// Source: NVIDIA Virtual GPU Software User Guide, "Creating an NVIDIA vGPU on a Linux with KVM Hypervisor
-  /// that Uses a Vendor-Specific VFIO Framework": the file is there, and 0 for a function that is no vGPU.
-  void read_vendor_function(const PciAddress& function) {
-    const auto type = files_.read(device_directory(function) + "/nvidia/current_vgpu_type");
-    if (!type) {
-      if (type.error().kind != ErrorKind::not_found) found_.unknown = type.error();
+  /// What a function that is a vGPU could be is told once it is none.
+  void read_vendor_function(const VirtualFunction& function) {
+    if (function.framework != VgpuFramework::vendor_specific) return;
+    found_.framework = VgpuFramework::vendor_specific;
+    if (function.vgpu_type != 0) return;
+    const auto creatable = creatable_types(files_, function.address);
+    if (!creatable) {
+      found_.unknown = creatable.error();
       return;
     }
-    found_.framework = VgpuFramework::vendor_specific;
-    if (trim(*type) != "0") found_.taken.push_back(function);
+    auto& available = found_.available[function.address];
+    for (const auto& [number, name] : *creatable) {
+      const auto id = std::to_string(number);
+      found_.types.try_emplace(id, SupportedType{.name = name});
+      if (asked_(name)) available[id] = 1;
+    }
   }
 
   const FileReader& files_;
@@ -97,6 +104,21 @@ class Reader {
 SupportedTypes read_supported_types(const FileReader& files, const Gpu& gpu,
                                     const std::function<bool(std::string_view)>& asked) {
   return Reader(files, asked).read(gpu);
+}
+
+/// Source: NVIDIA Virtual GPU Software User Guide, "Creating an NVIDIA vGPU on a Linux with KVM Hypervisor
+/// that Uses a Vendor-Specific VFIO Framework": a header, and lines as "1145  : NVIDIA L40S-1B".
+Result<std::map<unsigned, std::string>> creatable_types(const FileReader& files, const PciAddress& function) {
+  const auto text = files.read(device_directory(function) + "/nvidia/creatable_vgpu_types");
+  if (!text) return std::unexpected(text.error());
+  std::map<unsigned, std::string> types;
+  for (const auto line : lines(*text)) {
+    const auto colon = line.find(':');
+    if (colon == std::string_view::npos) continue;
+    if (const auto number = parse_unsigned(trim(line.substr(0, colon))))
+      types.emplace(static_cast<unsigned>(*number), trim(line.substr(colon + 1)));
+  }
+  return types;
 }
 
 Result<std::string> directory_of_type(const FileReader& files, const PciAddress& parent,
@@ -128,7 +150,8 @@ std::optional<KnownType> known_type(const SupportedTypes& supported, const catal
   if (listed != nullptr) {
     known.framebuffer_mb = listed->framebuffer_mb;
     known.max = listed->max;
-    known.needs_mig = !listed->gpu_instance.empty();
+    known.gpu_instance = listed->gpu_instance;
+    known.per_instance = catalog::vgpus_per_instance(*listed);
   }
   for (const auto& [id, offered] : supported.types) {
     if (!catalog::same_type(offered.name, type)) continue;
@@ -143,8 +166,7 @@ std::vector<std::string> type_names(const SupportedTypes& supported, const catal
   std::set<std::string> names;
   for (const auto& [id, type] : supported.types) names.insert(short_type(type.name));
   if (board != nullptr)
-    for (const auto& type : catalog::types_of(*board))
-      if (type.gpu_instance.empty()) names.insert(short_type(type.name));
+    for (const auto& type : catalog::types_of(*board)) names.insert(short_type(type.name));
   return {names.begin(), names.end()};
 }
 

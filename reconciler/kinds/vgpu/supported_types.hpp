@@ -15,17 +15,8 @@
 
 namespace gpuhost {
 
-/// What vGPUs are made of. Source: NVIDIA Virtual GPU Software User Guide, "Installing and Configuring the
-/// NVIDIA Virtual GPU Manager": mediated devices before Linux 6.8, the vendor-specific VFIO framework from it
-/// on.
-enum class VgpuFramework {
-  none,  ///< nothing is offered there, or not yet
-  mediated,
-  vendor_specific,
-};
-
-/// A type of vGPU as the driver offers it. From PARENT/mdev_supported_types/nvidia-ID. Source: Linux
-/// Documentation/driver-api/vfio-mediated-device.rst.
+/// A type of vGPU as the driver offers it. From PARENT/mdev_supported_types/nvidia-ID (Linux
+/// Documentation/driver-api/vfio-mediated-device.rst), or FUNCTION/nvidia/creatable_vgpu_types.
 struct SupportedType {
   std::string name;                        ///< "GRID A100-4C"
   std::optional<unsigned> framebuffer_mb;  ///< from the description
@@ -36,17 +27,20 @@ struct SupportedType {
 struct SupportedTypes {
   VgpuFramework framework = VgpuFramework::none;
   std::map<std::string, SupportedType> types;  ///< by id, which the parents of a GPU share
-  /// By parent and id, how many more of the types that were asked for can be made. Every mediated parent has
-  /// an entry.
+  /// By parent and id, how many more of the types that were asked for can be made. Every parent of mediated
+  /// devices has an entry, and every function of the vendor-specific framework that is no vGPU.
   std::map<PciAddress, std::map<std::string, unsigned>> available;
-  /// Vendor-specific: virtual functions that are vGPUs.
-  std::vector<PciAddress> taken;
   std::optional<Error> unknown;  ///< why it cannot be told
 };
 
 /// `asked`: whether more than the name of a type is wanted.
 [[nodiscard]] SupportedTypes read_supported_types(const FileReader& files, const Gpu& gpu,
                                                   const std::function<bool(std::string_view)>& asked);
+
+/// The types that a virtual function of the vendor-specific framework can be made now, by number. From its
+/// nvidia/creatable_vgpu_types.
+[[nodiscard]] Result<std::map<unsigned, std::string>> creatable_types(const FileReader& files,
+                                                                      const PciAddress& function);
 
 /// PARENT/mdev_supported_types/nvidia-ID of the type with this name, or with this last word of a name: ids
 /// change from one driver to the next. not_found: the parent does not offer it.
@@ -62,12 +56,15 @@ struct KnownType {
   std::optional<std::string> id;  ///< nothing: the driver does not offer it now
   std::optional<unsigned> framebuffer_mb;
   std::optional<unsigned> max;
-  bool needs_mig = false;
+  std::string gpu_instance = {};              ///< MIG profile that it is made on; empty: it is time-sliced
+  std::optional<unsigned> per_instance = {};  ///< see catalog::vgpus_per_instance
+  [[nodiscard]] bool needs_mig() const { return !gpu_instance.empty(); }
 };
 [[nodiscard]] std::optional<KnownType> known_type(const SupportedTypes& supported,
                                                   const catalog::Board* board, std::string_view type);
 
-/// Names in short of the types that a GPU of this board has without MIG, as far as is known; sorted.
+/// Names in short of the types that a GPU of this board has, with MIG and without, as far as is known;
+/// sorted.
 [[nodiscard]] std::vector<std::string> type_names(const SupportedTypes& supported,
                                                   const catalog::Board* board);
 

@@ -35,15 +35,24 @@ struct VgpuSpec {
     std::optional<unsigned> averaging;  ///< averaging factor of the strict round robin
   };
 
+  /// MIG instances that the entry asks for.
+  struct Instances {
+    std::string profile;
+    unsigned count = 1;
+  };
+
   std::optional<Located<std::vector<Vgpus>>> vgpus;  ///< empty: none
+  /// Nothing: as many as the vGPUs need, or as there are.
+  std::optional<std::vector<Instances>> instances = {};
+  bool manages_mig = false;  ///< the entry says something of MIG
   std::optional<Located<Sizes>> sizes;
   std::optional<Located<Scheduler>> scheduler;
 };
 
-/// The vGPUs of each GPU, on the mediated device framework. An entry in mode passthrough or bare-metal stands
-/// for one with an empty list, since its GPU cannot have any.
+/// The vGPUs of each GPU, as mediated devices or on the vendor-specific VFIO framework. An entry in mode
+/// passthrough or bare-metal stands for one with an empty list, since its GPU cannot have any.
 ///
-/// Facts: see gpu_facts::present and without_vgpus; and its own, "vgpu/UUID" "absent".
+/// Facts: see gpu_facts::present, without_vgpus and instance_unused; and its own, "vgpu/UUID" "absent".
 [[nodiscard]] std::unique_ptr<Kind> make_vgpu(std::vector<ForGpus<VgpuSpec>> entries);
 
 /// As those see them who only refer to them.

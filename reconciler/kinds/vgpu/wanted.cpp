@@ -27,7 +27,7 @@ std::vector<WantedVgpu> wanted_vgpus(const VgpuSpec& spec, const std::string& gp
 }
 
 NamedVgpus named(const VgpuSpec::Vgpus& vgpus) {
-  NamedVgpus named{.name = *vgpus.name, .count = vgpus.count, .uuids = {}};
+  NamedVgpus named{.name = *vgpus.name, .count = vgpus.count, .uuids = {}, .vfs = vgpus.vfs};
   std::ranges::transform(vgpus.uuids, std::back_inserter(named.uuids), &Located<Uuid>::value);
   return named;
 }

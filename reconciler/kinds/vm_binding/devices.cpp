@@ -8,19 +8,11 @@
 #include "base/text.hpp"
 #include "kinds/gpu_facts.hpp"
 #include "kinds/gpu_selection.hpp"
+#include "kinds/vgpu_functions.hpp"
 
 namespace gpuhost::vm_binding {
 
 namespace {
-
-constexpr std::string_view vgpu_object = "vgpu[";
-
-/// "UUID" of an owned "vgpu[UUID]".
-std::optional<Uuid> owned_vgpu(std::string_view address) {
-  if (!address.starts_with(vgpu_object)) return std::nullopt;
-  address.remove_prefix(vgpu_object.size());
-  return Uuid::parse(address.substr(0, address.find(']')));
-}
 
 /// "left" of "left#1".
 std::string_view entry_name(std::string_view reference) {
@@ -96,22 +88,69 @@ std::vector<std::string> texts_in(const Json& list) {
 }
 
 DeviceTable::DeviceTable(const Inventory& inventory, const std::vector<NamedDevices>& entries,
-                         const Result<Uuid>& space, const Ownership& owned)
+                         const Result<Uuid>& space, const Ownership& owned, bool vendor_kernel)
     : inventory_(inventory), space_(space) {
   for (const auto& entry : entries) {
     named_.push_back({&entry, select_gpus(entry.entry, inventory_)});
     if (!space_) continue;
-    for (const auto& selected : named_.back().selection.gpus)
+    for (const auto& selected : named_.back().selection.gpus) {
       for (const auto& vgpus : entry.vgpus)
         for (unsigned index = 0; index < vgpus.count; ++index)
           vgpus_.insert(vgpu_uuid(*space_, selected.name, vgpus, index));
+      if (uses_vendor_framework(*selected.gpu, vendor_kernel)) place_vgpus(entry, selected, owned);
+    }
   }
   for (const auto& address : owned.addresses())
-    if (const auto uuid = owned_vgpu(address)) vgpus_.insert(*uuid);
+    if (const auto uuid = vgpu_of_object(address)) {
+      vgpus_.insert(*uuid);
+      if (const auto record = find_vgpu_record(owned, *uuid); record->function && record->parent)
+        recorded_.insert(*record->parent);
+    }
+}
+
+/// As the kind of vGPUs places them.
+void DeviceTable::place_vgpus(const NamedDevices& entry, const SelectedGpu& selected,
+                              const Ownership& owned) {
+  const auto& gpu = *selected.gpu;
+  std::vector<Uuid> uuids;
+  std::vector<std::optional<VgpuRecord>> records;
+  std::vector<FunctionWish> wishes;
+  for (const auto& vgpus : entry.vgpus)
+    for (unsigned index = 0; index < vgpus.count; ++index) {
+      uuids.push_back(vgpu_uuid(*space_, selected.name, vgpus, index));
+      records.push_back(find_vgpu_record(owned, uuids.back()));
+      const auto said = index < vgpus.vfs.size() ? std::optional(vgpus.vfs[index]) : std::nullopt;
+      wishes.push_back(function_wish(gpu, said, records.back()));
+    }
+  const auto given = share_functions(gpu, wishes);
+  for (std::size_t i = 0; i < uuids.size(); ++i) {
+    auto& place = functions_[uuids[i]];
+    const auto function = std::ranges::find(
+        gpu.functions, given[i], [](const VirtualFunction& one) { return std::optional(one.index); });
+    if (given[i] && function != gpu.functions.end())
+      place = function->address;
+    else if (given[i] && given[i] == wishes[i].has)
+      place = records[i]->parent;  // where it was when there were functions
+    if (place) vgpu_on_.emplace(*place, uuids[i]);
+  }
+}
+
+Json DeviceTable::shown(const std::set<Device>& devices) const {
+  Json list = Json::array();
+  for (const auto& device : devices) {
+    const auto* address = std::get_if<PciAddress>(&device);
+    const auto* gpu = address != nullptr ? inventory_.owner_of(*address) : nullptr;
+    const bool is_function =
+        address != nullptr && (vgpu_on_.contains(*address) || recorded_.contains(*address) ||
+                               (gpu != nullptr && gpu->function_at(*address) != nullptr));
+    list.push_back({{address == nullptr || is_function ? "vgpu" : "gpu", to_string(device)}});
+  }
+  return list;
 }
 
 bool DeviceTable::is_nvidias(const Device& device) const {
-  if (const auto* address = std::get_if<PciAddress>(&device)) return inventory_.owner_of(*address) != nullptr;
+  if (const auto* address = std::get_if<PciAddress>(&device))
+    return inventory_.owner_of(*address) != nullptr || recorded_.contains(*address);
   const auto& uuid = std::get<Uuid>(device);
   return vgpus_.contains(uuid) || inventory_.find(uuid) != nullptr;
 }
@@ -158,8 +197,15 @@ void DeviceTable::add_vgpu(const std::string& reference, Wanted& wanted) const {
     return;
   }
   const auto vgpus = std::ranges::find(found.entry->vgpus, parts->vgpu, &NamedVgpus::name);
-  if (vgpus != found.entry->vgpus.end())
-    wanted.devices.insert(vgpu_uuid(*space_, found.gpu->name, *vgpus, parts->index));
+  if (vgpus == found.entry->vgpus.end()) return;
+  const auto uuid = vgpu_uuid(*space_, found.gpu->name, *vgpus, parts->index);
+  const auto function = functions_.find(uuid);
+  if (function == functions_.end())
+    wanted.devices.insert(uuid);
+  else if (function->second)
+    wanted.devices.insert(*function->second);
+  else
+    wanted.to_come.emplace(fmt::format("{}/{}/{}", parts->gpu, parts->vgpu, parts->index), uuid);
 }
 
 void DeviceTable::cannot_tell(const std::string& gpu, Wanted& wanted) const {
@@ -187,7 +233,10 @@ std::optional<Fact> DeviceTable::needed_by(const Device& device, bool managed) c
   if (!is_nvidias(device)) return std::nullopt;
   if (const auto* uuid = std::get_if<Uuid>(&device)) return gpu_facts::present(*uuid);
   const auto& address = std::get<PciAddress>(device);
+  if (const auto vgpu = vgpu_on_.find(address); vgpu != vgpu_on_.end())
+    return gpu_facts::present(vgpu->second);
   const auto* gpu = inventory_.owner_of(address);
+  if (gpu == nullptr) return std::nullopt;  // a function that is gone, of no vGPU that the document has
   if (gpu->function_at(address) != nullptr) return gpu_facts::functions_enabled(gpu->address);
   // libvirt binds a managed device by itself, and would take it back from whoever else has it by then.
   if (managed && gpu->driver != "vfio-pci") return std::nullopt;

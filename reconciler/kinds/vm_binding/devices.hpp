@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -21,7 +22,7 @@ using Device = std::variant<PciAddress, Uuid>;
 /// "0000:61:00.0" or a UUID.
 [[nodiscard]] std::string to_string(const Device& device);
 [[nodiscard]] std::optional<Device> parse_device(std::string_view text);
-/// [{"gpu": "0000:61:00.0"}, {"vgpu": UUID}]: as in plans, arguments and records.
+/// [{"gpu": "0000:61:00.0"}, {"vgpu": UUID}]: as in arguments.
 [[nodiscard]] Json json_of(const std::set<Device>& devices);
 /// The devices of such a list; what is none is left out.
 [[nodiscard]] std::set<Device> devices_in(const Json& list);
@@ -37,8 +38,12 @@ using Device = std::variant<PciAddress, Uuid>;
 /// What is known of host devices: which are NVIDIA's, and which ones a document means by its names.
 class DeviceTable {
  public:
+  /// `vendor_kernel`: see has_vendor_kernel.
   DeviceTable(const Inventory& inventory, const std::vector<NamedDevices>& named, const Result<Uuid>& space,
-              const Ownership& owned);
+              const Ownership& owned, bool vendor_kernel);
+
+  /// As `json_of`, with a function that is a vGPU as one: in plans and records.
+  [[nodiscard]] Json shown(const std::set<Device>& devices) const;
 
   /// Whether the device is a GPU, one of its functions or companions, or a vGPU: one that exists, that a
   /// document has made, or that this one names. A UUID that is none of these may be anything.
@@ -49,6 +54,8 @@ class DeviceTable {
   /// What a domain is to have.
   struct Wanted {
     std::set<Device> devices;
+    /// vGPUs on virtual functions that are not there yet, and have no address, by name: "left/train/0".
+    std::map<std::string, Uuid> to_come;
     /// A GPU is absent, as its entry allows: what it means cannot be told.
     std::string absent;
     /// Why it cannot be told, if that is not allowed; the kind gpus refuses then.
@@ -74,7 +81,7 @@ class DeviceTable {
     const NamedDevices* entry = nullptr;
   };
   [[nodiscard]] Found find(std::string_view reference) const;
-  void add(const VmSpec::Device& device, Wanted& wanted) const;
+  void place_vgpus(const NamedDevices& entry, const SelectedGpu& selected, const Ownership& owned);
   void add_gpu(const std::string& reference, Wanted& wanted) const;
   void add_vgpu(const std::string& reference, Wanted& wanted) const;
   void cannot_tell(const std::string& gpu, Wanted& wanted) const;
@@ -83,6 +90,10 @@ class DeviceTable {
   const Result<Uuid>& space_;
   std::vector<Named> named_;
   std::set<Uuid> vgpus_;  ///< that this document names, or any document owns
+  /// The functions that vGPUs of this document are, or are to be; nothing: not there yet.
+  std::map<Uuid, std::optional<PciAddress>> functions_;
+  std::map<PciAddress, Uuid> vgpu_on_;  ///< the same, from the function
+  std::set<PciAddress> recorded_;       ///< functions on which documents have made vGPUs
 };
 
 }  // namespace gpuhost::vm_binding

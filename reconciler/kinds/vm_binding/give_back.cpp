@@ -28,7 +28,7 @@ std::optional<Step> devices_back(const Guest& guest, const DeviceTable& table,
   if (!back) return std::nullopt;
   std::set<Device> before;
   for (const auto& device : recorded_devices(object)) before.insert(device.device);
-  return define_step(guest, *back, table.of(*guest.definition), before);
+  return define_step(guest, *back, table.shown(table.of(*guest.definition)), table.shown(before));
 }
 
 std::optional<Step> autostart_back(const Guest& guest, const Ownership::Object& object) {

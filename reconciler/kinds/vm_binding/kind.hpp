@@ -34,6 +34,7 @@ struct VmBindingState {
   std::shared_ptr<const Result<Inventory>> inventory;
   Result<Uuid> space;  ///< that vGPUs' identities are made in
   Result<Ownership> owned;
+  bool vendor_kernel = false;                ///< see has_vendor_kernel
   std::map<std::string, Error> unreachable;  ///< connections whose domains cannot be told
   /// By connection and name: the domains that the document or its record names, and those of the local
   /// libvirt that run or have host devices.
@@ -75,7 +76,8 @@ class VmBinding final : public KindOver<VmBindingState> {
   [[nodiscard]] vm_binding::DeviceTable table(const VmBindingState& state, const Ownership& owned) const;
   [[nodiscard]] const VmSpec* spec_of(const std::string& name) const;
   [[nodiscard]] std::string connection_of(const std::string& name) const;
-  /// The host devices that the guest has from its next start on, once the plan is done.
+  /// The host devices that the guest has from its next start on, once the plan is done; without vGPUs whose
+  /// functions are still to come.
   [[nodiscard]] std::vector<HostDevice> final_devices(const Guest& guest,
                                                       const vm_binding::DeviceTable& table,
                                                       const PlanInput& input) const;
@@ -109,8 +111,8 @@ struct Redefinition {
   [[nodiscard]] bool empty() const { return remove.empty() && unmanage.empty() && add.empty(); }
 };
 
-[[nodiscard]] Step define_step(const Guest& guest, const Redefinition& change, const std::set<Device>& before,
-                               const std::set<Device>& after);
+/// `before` and `after`: its NVIDIA devices.
+[[nodiscard]] Step define_step(const Guest& guest, const Redefinition& change, Json before, Json after);
 [[nodiscard]] Step start_step(const Guest& guest);
 [[nodiscard]] Step stop_step(const Guest& guest, const Policy& policy);
 [[nodiscard]] Step autostart_step(const Guest& guest, bool on);

@@ -6,6 +6,7 @@
 #include "kinds/gpu_facts.hpp"
 #include "kinds/gpu_ownership.hpp"
 #include "kinds/observed_json.hpp"
+#include "kinds/vgpu_functions.hpp"
 #include "kinds/vm_binding/give_back.hpp"
 #include "kinds/vm_binding/kind.hpp"
 
@@ -90,7 +91,8 @@ VmBindingState VmBinding::look(const HostView& host) const {
   VmBindingState state{.running = host.running,
                        .inventory = inventory_of(host),
                        .space = identity_space(host.files),
-                       .owned = Ownership::load(host.files)};
+                       .owned = Ownership::load(host.files),
+                       .vendor_kernel = has_vendor_kernel(host.files)};
   if (!host.running) return state;
   auto named = owned_guests(state.owned);
   for (const auto& vm : vms_) named.emplace(vm.connection, *vm.name);
@@ -154,7 +156,7 @@ std::string VmBinding::connection_of(const std::string& name) const {
 }
 
 vm_binding::DeviceTable VmBinding::table(const VmBindingState& state, const Ownership& owned) const {
-  return {state.gpus(), devices_, state.space, owned};
+  return {state.gpus(), devices_, state.space, owned, state.vendor_kernel};
 }
 
 std::optional<Truth> VmBinding::holds_in(const Fact& fact, const VmBindingState& state) const {
@@ -247,6 +249,9 @@ Step VmBinding::start_of(const Guest& guest, const VmBindingState& state,
     if (table.is_nvidias(device.device)) taken.insert(device.device);
     if (auto fact = table.needed_by(device.device, device.managed)) facts.insert(*std::move(fact));
   }
+  if (const auto* spec = spec_of(guest.domain.name); spec && spec->devices)
+    for (const auto& [name, uuid] : table.wanted(**spec->devices).to_come)
+      facts.insert(gpu_facts::present(uuid));
   step.needs.assign(facts.begin(), facts.end());
   take(taken, guest, state, table, input, step);
   return step;

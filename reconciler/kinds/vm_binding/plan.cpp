@@ -49,9 +49,12 @@ class Comparison {
         take_(std::move(take)),
         proposal_(proposal) {}
 
-  void compare_devices(const Devices& wanted) {
+  void compare_devices(const DeviceTable::Wanted& asked) {
+    const auto& wanted = asked.devices;
     const auto& definition = *guest_.definition;
     const auto seen = table_.of(definition);
+    auto desired = table_.shown(wanted);
+    for (const auto& [name, uuid] : asked.to_come) desired.push_back({{"vgpu", name}});
     Redefinition change{.remove = difference(seen, wanted), .unmanage = {}, .add = {}};
     for (const auto& device : difference(wanted, seen)) change.add.push_back(vm_binding::element_of(device));
     for (const auto& device : definition.host_devices)
@@ -62,14 +65,15 @@ class Comparison {
       reason = "libvirt would bind and unbind the device itself (managed='yes')";
     else if (change.empty())
       reason = pending_restart(wanted);
-    const auto at = add_finding("devices", vm_binding::json_of(wanted), vm_binding::json_of(seen),
-                                !change.empty(), reason);
-    if (!change.empty()) {
-      auto step = vm_binding::define_step(guest_, change, seen, wanted);
+    const bool differs = !change.empty() || !asked.to_come.empty();
+    const auto at = add_finding("devices", desired, table_.shown(seen), differs, reason);
+    if (differs) {
+      auto step = vm_binding::define_step(guest_, change, table_.shown(seen), desired);
       step.explanation = reason;
+      wait_for_functions(asked.to_come, step);
       step.claims = Claim{at,
                           {{"connection", guest_.connection}, {"elements", elements_of(definition, seen)}},
-                          vm_binding::json_of(wanted)};
+                          std::move(desired)};
       proposal_.steps.push_back(std::move(step));
     }
     note_unknown_devices();
@@ -112,6 +116,21 @@ class Comparison {
                                   .observed = std::move(observed),
                                   .reason = std::move(reason)});
     return at;
+  }
+
+  /// Which devices they are shows when their functions are there.
+  void wait_for_functions(const std::map<std::string, Uuid>& to_come, Step& step) const {
+    if (to_come.empty()) return;
+    step.provisional = true;
+    step.after_unknown = Json::array({"functions"});
+    for (const auto& [name, uuid] : to_come) {
+      step.needs.push_back(gpu_facts::present(uuid));
+      if (keeps_running() && is_changed_live())
+        step.blocked_by.push_back(fmt::format(
+            "VM {} is to be given {} while it runs, whose virtual function is not there yet: enable "
+            "the functions first, or leave out 'attach: live'",
+            guest_.domain.name, name));
+    }
   }
 
   /// A mediated device that exists nowhere may be any vendor's.
@@ -172,7 +191,7 @@ class Comparison {
     }
     const auto plugged = table_.of(*guest_.live);
     if (plugged == wanted) return;
-    add_finding("attached", vm_binding::json_of(wanted), vm_binding::json_of(plugged), true);
+    add_finding("attached", table_.shown(wanted), table_.shown(plugged), true);
     for (const auto& device : difference(plugged, wanted))
       proposal_.steps.push_back(vm_binding::detach_step(guest_, device));
     for (const auto& device : difference(wanted, plugged)) {
@@ -317,9 +336,9 @@ void VmBinding::compare(const VmSpec& spec, const VmBindingState& state, const D
   const bool names_devices = spec.devices.has_value();
   const bool knows_gpus = gpus_or_none(*state.inventory) != nullptr;
   if (names_devices && !knows_gpus) unknown_field(spec, "devices", state.inventory->error(), proposal);
-  Devices wanted;
+  DeviceTable::Wanted asked;
   if (names_devices && knows_gpus) {
-    auto asked = table.wanted(**spec.devices);
+    asked = table.wanted(**spec.devices);
     if (!asked.problem.empty()) return unknown_fields(spec, {ErrorKind::not_found, asked.problem}, proposal);
     if (!asked.mistake.empty()) {
       unknown_fields(spec, {ErrorKind::not_found, asked.mistake}, proposal);
@@ -330,13 +349,12 @@ void VmBinding::compare(const VmSpec& spec, const VmBindingState& state, const D
                                      asked.absent + ", so that the VM is left as it is"});
       return;
     }
-    wanted = std::move(asked.devices);
   }
   const auto take_device = [&](const Device& device, Step& step) {
     take({device}, *guest, state, table, input, step);
   };
   Comparison comparison(spec, *guest, table, input.policy, take_device, proposal);
-  if (names_devices && knows_gpus) comparison.compare_devices(wanted);
+  if (names_devices && knows_gpus) comparison.compare_devices(asked);
   comparison.compare_autostart();
   comparison.compare_state(start_of(*guest, state, table, input));
 }

@@ -45,15 +45,14 @@ Fact without(const Guest& guest, const Device& device) {
   return std::visit([&](const auto& one) { return gpu_facts::without(guest.domain.name, one); }, device);
 }
 
-Step define_step(const Guest& guest, const Redefinition& change, const std::set<Device>& before,
-                 const std::set<Device>& after) {
+Step define_step(const Guest& guest, const Redefinition& change, Json before, Json after) {
   const auto& name = guest.domain.name;
   auto step =
       step_on(guest, "define", address(name, "devices"),
               fmt::format("define VM {} with its NVIDIA devices", name), fmt::format("defining VM {}", name));
   step.actions = {"update"};
-  step.before = json_of(before);
-  step.after = json_of(after);
+  step.before = std::move(before);
+  step.after = std::move(after);
   step.action.arguments["remove"] = json_of(change.remove);
   step.action.arguments["unmanage"] = json_of(change.unmanage);
   step.action.arguments["add"] = change.add;

@@ -35,6 +35,7 @@ using Device = struct nvmlDevice_st*;
 using GpuInstanceHandle = struct nvmlGpuInstance_st*;
 using ComputeInstanceHandle = struct nvmlComputeInstance_st*;
 using VgpuInstanceHandle = unsigned;
+using VgpuTypeId = unsigned;
 
 /// nvmlInitWithFlags: having no GPU is no failure.
 inline constexpr unsigned init_no_gpus = 1;

@@ -31,7 +31,7 @@ Library::Library(void* mapped) : mapped_(mapped) {
        gpu_instances, gpu_instance_by_id, gpu_instance_info, create_gpu_instance, destroy_gpu_instance,
        compute_profile_info, compute_instances, compute_instance_by_id, compute_instance_info,
        create_compute_instance, destroy_compute_instance, compute_processes, active_vgpus,
-       gpu_instance_of_vgpu);
+       gpu_instance_of_vgpu, supported_vgpus, vgpu_type_name);
   // Older libraries have them under other names, with the same arguments. Source: updateVersionedSymbols in
   // NVIDIA/go-nvml pkg/nvml/lib.go.
   if (!placements.exists()) {

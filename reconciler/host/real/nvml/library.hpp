@@ -90,6 +90,8 @@ class Library {
   Function<Device, unsigned*, ProcessInfo*> compute_processes{"nvmlDeviceGetComputeRunningProcesses_v3"};
   Function<Device, unsigned*, VgpuInstanceHandle*> active_vgpus{"nvmlDeviceGetActiveVgpus"};
   Function<VgpuInstanceHandle, unsigned*> gpu_instance_of_vgpu{"nvmlVgpuInstanceGetGpuInstanceId"};
+  Function<Device, unsigned*, VgpuTypeId*> supported_vgpus{"nvmlDeviceGetSupportedVgpus"};
+  Function<VgpuTypeId, char*, unsigned*> vgpu_type_name{"nvmlVgpuTypeGetName"};
 
  private:
   explicit Library(void* mapped);

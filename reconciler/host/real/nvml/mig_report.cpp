@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "host/real/nvml/read_all.hpp"
+
 namespace gpuhost::nvml {
 
 namespace {
@@ -87,20 +89,6 @@ Result<std::vector<MigPlacement>> read_placements(const Session& session, Device
   for (const auto& at : found) placements.push_back({at.start, at.size});
   std::ranges::sort(placements);
   return placements;
-}
-
-/// What is read with a buffer that may turn out too small, since it grows while we ask.
-template <class T, class Ask>
-Return read_all(std::vector<T>& all, Ask ask) {
-  constexpr unsigned tries = 4;
-  for (unsigned i = 0; i < tries; ++i) {
-    auto count = static_cast<unsigned>(all.size());
-    const auto answer = ask(&count, all.empty() ? nullptr : all.data());
-    if (answer == success) all.resize(std::min<std::size_t>(all.size(), count));
-    if (answer != insufficient_size) return answer;
-    all.resize(count + 4);
-  }
-  return insufficient_size;
 }
 
 /// Processes and vGPUs, put to the instances that they are on.

@@ -4,6 +4,7 @@
 
 #include "host/real/nvml/mig_report.hpp"
 #include "host/real/nvml/vgpu_modes.hpp"
+#include "host/real/nvml/vgpu_report.hpp"
 
 namespace gpuhost {
 
@@ -46,7 +47,8 @@ Result<GpuReport> report_of(const Session& session, Device device) {
                    .ecc = ecc_of(session, device),
                    .mig = read_mig(session, device),
                    .scheduler = read_scheduler(session, device),
-                   .mixed_sizes = read_mixed_sizes(session, device)};
+                   .mixed_sizes = read_mixed_sizes(session, device),
+                   .vgpu_types = read_vgpu_types(session, device)};
 }
 
 /// A session and the GPU in it, for one action.
