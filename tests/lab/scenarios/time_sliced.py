@@ -71,6 +71,6 @@ def in_use(vm):
 
 
 def given_back(vm):
-    vm.run("virsh destroy trainer && gpuhost release --yes")
+    vm.run("virsh destroy trainer && gpuhost release --yes --allow remove-idle")
     vm.run(f"test -z \"$(ls /sys/bus/mdev/devices)\" && test $(cat {A100}/sriov_numvfs) = 0")
     vm.run("! virsh dumpxml trainer | grep -q mdev")
