@@ -13,9 +13,9 @@ constexpr unsigned millisecond = 1'000'000;
 }  // namespace
 
 std::uint32_t rm_pvmrl_of(const VgpuScheduler& scheduler) {
-  using Policy = VgpuScheduler::Policy;
-  if (scheduler.policy == Policy::best_effort) return 0;
-  const bool equal = scheduler.policy == Policy::equal_share;
+  using Turns = VgpuScheduler::Policy;
+  if (scheduler.policy == Turns::best_effort) return 0;
+  const bool equal = scheduler.policy == Turns::equal_share;
   if (!scheduler.round_robin)
     return scheduler.timeslice_ns / millisecond << 16U |
            (equal ? equal_share_without_round_robin : fixed_share);
