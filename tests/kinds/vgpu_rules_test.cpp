@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include "kinds/gpu_facts.hpp"
 #include "kinds/one_pass.hpp"
 #include "kinds/vgpu/supported_types.hpp"
 #include "kinds/vgpu/vgpu.hpp"
@@ -109,11 +110,23 @@ TEST(VgpuRules, TypesWithoutAFreeInstanceAreNotTried) {
   EXPECT_EQ(why_not(host, a100, "A100-8C"), "");
 }
 
-TEST(VgpuRules, MigTypesAreNotSupported) {
+TEST(VgpuRules, TypesOfInstancesNeedOneOfTheirProfile) {
   VgpuHost host;
   host.add_a100();
-  EXPECT_THAT(why_not(host, a100, "A100-3-20C"),
-              HasSubstr("vGPUs on those are not supported by this version"));
+  auto entry = listing("left", a100, {some("train", "A100-3-20C", 2)});
+  const auto made = plan(host, {entry});
+  EXPECT_THAT(made.steps.at(0).needs,
+              ::testing::Contains(gpu_facts::with_instance(*PciAddress::parse(a100), "3g.20gb")));
+  EXPECT_THAT(made.steps.at(0).blocked_by, IsEmpty()) << "whether there are some is known to others";
+  entry.spec.instances = {{"3g.20gb", 1}, {"2g.10gb", 1}};
+  EXPECT_THAT(why_blocked(plan(host, {entry}), "create vGPU train/1 (A100-3-20C) on left"),
+              HasSubstr("1 of them carry 1"));
+  entry.spec.instances = {{"2g.10gb", 3}};
+  EXPECT_THAT(why_blocked(plan(host, {entry}), "create vGPU train/0 (A100-3-20C) on left"),
+              HasSubstr("mig lists none"));
+  entry = listing("left", a100, {some("train", "A100-3-20C"), some("infer", "A100-10C")});
+  EXPECT_THAT(why_blocked(plan(host, {entry}), "create vGPU infer/0 (A100-10C) on left"),
+              HasSubstr("choose one sort"));
 }
 
 TEST(VgpuRules, NoneOnTheBootDisplay) {

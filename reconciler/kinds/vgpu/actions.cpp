@@ -111,7 +111,7 @@ Result<void> create(Host& host, const VgpuMechanism& vgpu, const Arguments& want
   if (!made) return std::unexpected(made.error());
   if (*made && !is_as_wanted(**made, wanted))
     return fail(ErrorKind::mismatch,
-                fmt::format("vGPU {} is there already, of type {} on {}", wanted.shown(),
+                fmt::format("vGPU {} is one of type {} on {} already", wanted.shown(),
                             (**made).type.empty() ? "that cannot be told" : short_type((**made).type),
                             (**made).parent.to_string()),
                 "plan again: it is to be removed first");

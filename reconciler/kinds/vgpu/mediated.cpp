@@ -32,9 +32,13 @@ class MediatedVgpu final : public VgpuMechanism {
     const auto uuid = uuid_.to_string();
     if (auto written = host.files.write_attribute(*directory + "/create", uuid); !written) {
       // EEXIST: somebody else was faster.
-      if (const auto device = read_mediated_device(host.view.files, uuid_);
-          device && device->parent == *parent_ && catalog::same_type(device->type, type))
-        return {};
+      const auto device = read_mediated_device(host.view.files, uuid_);
+      if (device && device->parent == *parent_ && catalog::same_type(device->type, type)) return {};
+      if (device)
+        return fail(ErrorKind::mismatch,
+                    fmt::format("the UUID {} is that of a vGPU of type {} on {} already", uuid,
+                                short_type(device->type), device->parent.to_string()),
+                    "plan again: it is to be removed first");
       return refused(written.error(), *directory, type, host.view.files);
     }
     const auto appeared = [&] { return read_mediated_device(host.view.files, uuid_).has_value(); };
