@@ -73,8 +73,8 @@ TEST(SchedulerOnAHost, WithVgpusItWaitsForTheBoot) {
   ASSERT_EQ(apply(wanting(vgpus), sim).result, RunReport::Result::converged);
   const auto document = wanting(vgpus + ", scheduler: {policy: equal-share, frequency: 480, averaging: 33}");
   auto host = sim.host();
-  Silent silent;
-  EXPECT_EQ(reconcile(document.desired, *plan_once(document.desired, sim.view()), host, silent,
+  Witness witness;
+  EXPECT_EQ(reconcile(document.desired, *plan_once(document.desired, sim.view()), host, witness,
                       {.executor = {.workers = 1}})
                 ->result,
             RunReport::Result::reboot_required);
