@@ -20,19 +20,12 @@ std::string text_in(const Json& record, const char* key) {
   return found != record.end() && found->is_string() ? found->get<std::string>() : std::string{};
 }
 
-bool has_vgpu(const Gpu& gpu, const VirtualFunction& function) {
-  return function.vgpu_type != 0 || std::ranges::find(gpu.mediated_devices, function.address,
-                                                      &MediatedDevice::parent) != gpu.mediated_devices.end();
-}
-
 /// Gives functions out, one by one.
 class Sharing {
  public:
   Sharing(const Gpu& gpu, std::span<const FunctionWish> wishes) : wishes_(wishes), given_(wishes.size()) {
     const auto usable = usable_functions(gpu);
     free_.insert(usable.begin(), usable.end());
-    for (const auto& function : gpu.functions)
-      if (has_vgpu(gpu, function)) occupied_.insert(function.index);
   }
 
   std::vector<std::optional<unsigned>> share() {
@@ -48,17 +41,14 @@ class Sharing {
     if (!given_[i] && index && free_.erase(*index) > 0) given_[i] = index;
   }
 
+  /// A vGPU of others that is on it goes first: the list is exhaustive.
   [[nodiscard]] std::optional<unsigned> lowest_free() const {
-    const auto empty =
-        std::ranges::find_if(free_, [&](unsigned index) { return !occupied_.contains(index); });
-    if (empty != free_.end()) return *empty;
     return free_.empty() ? std::nullopt : std::optional(*free_.begin());
   }
 
   std::span<const FunctionWish> wishes_;
   std::vector<std::optional<unsigned>> given_;
   std::set<unsigned> free_;
-  std::set<unsigned> occupied_;  ///< by a vGPU, which has to go first
 };
 
 }  // namespace

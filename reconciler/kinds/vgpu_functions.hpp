@@ -50,8 +50,8 @@ struct FunctionWish {
                                          const std::optional<VgpuRecord>& record);
 
 /// The index of a virtual function for each wish; nothing: none is left, or the one that is said is not to be
-/// had. Who has one keeps it; then come those that the document says, then the lowest that are free, those
-/// without a vGPU first. So an edit of one entry moves no other.
+/// had. Who has one keeps it; then come those that the document says, then the lowest that are free.
+/// So an edit of one entry moves no other.
 [[nodiscard]] std::vector<std::optional<unsigned>> share_functions(const Gpu& gpu,
                                                                    std::span<const FunctionWish> wishes);
 

@@ -54,10 +54,6 @@ TEST(VgpuFunctions, ThoseThatTheDocumentSaysComeBeforeThoseThatAreChosen) {
               ElementsAre(1, 0, -1));
 }
 
-TEST(VgpuFunctions, OneWithAForeignVgpuIsTheLastChoice) {
-  EXPECT_THAT(shared(gpu_with({700, 0, 0, 0}), {{}, {}, {}, {}}), ElementsAre(1, 2, 3, 0));
-}
-
 TEST(VgpuFunctions, BeforeThereAreAnyAllAreUsable) {
   EXPECT_THAT(shared(gpu_with({}), {{}, {.said = 0, .has = {}}}), ElementsAre(1, 0));
   auto without_interface = gpu_with({0, 0, 0, 0});
@@ -93,7 +89,7 @@ TEST(VgpuFunctions, WhoseVgpusTheyAreIsOnRecord) {
   Ownership::Objects owned;
   EXPECT_TRUE(has_foreign_vgpus(gpu, owned));
   owned["vgpu[5b2a8d1c-7f4e-4f35-9b0a-2f6f0f0f0f01]"] = {
-      nullptr, {{"gpu", identity_of(gpu)}, {"name", "train/0"}, {"function", 0}}};
+      nullptr, {{"gpu", identity_of(gpu)}, {"name", "train/0"}, {"function", 0U}}};
   EXPECT_FALSE(has_foreign_vgpus(gpu, owned));
   EXPECT_TRUE(has_foreign_vgpus(gpu_with({700, 700}), owned));
 }

@@ -374,7 +374,6 @@ TEST(Vgpu, OfTheVendorSpecificFrameworkCountsAsThere) {
   host.fake.files[pci_devices + a100_functions[2] + "/nvidia/current_vgpu_type"] = "1145\n";
   const auto seen = kind->observe(host.fake.view());
   EXPECT_EQ(kind->holds(fact, *seen)->value, Truth::Value::no);
-  EXPECT_THAT(kind->obstacle(fact, *seen), HasSubstr("0000:41:00.6"));
 }
 
 TEST(Vgpu, IsDescribedWithItsHoldersAndTheTypesThatThereAre) {

@@ -84,7 +84,8 @@ TEST(HostFile, ReadsWhatTheGpusAre) {
                                                    .placement = {4, 4},
                                                    .compute_instances = {{0, {0, 2}}, {1, {2, 1}}},
                                                    .processes = {4711},
-                                                   .vgpus = 1}}}};
+                                                   .vgpus = 1}}},
+                            .vgpu_types = {{1145, "NVIDIA L40S-1B"}}};
   EXPECT_EQ(gpus.at(*PciAddress::parse("0000:41:00.0")), first);
   const auto& gone = gpus.at(*PciAddress::parse("0000:61:00.0"));
   EXPECT_TRUE(gone.gone);

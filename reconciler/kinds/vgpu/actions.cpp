@@ -71,7 +71,8 @@ Result<void> check_unused(const HostView& host, const VgpuMechanism& vgpu, const
     return fail(ErrorKind::busy,
                 fmt::format("vGPU {} is in use by {}", wanted.shown(), sentence_of(holders.front())),
                 "end its use, then apply again");
-  if (const auto& unknown = usage_of(host)->unknown()) return std::unexpected(*unknown);
+  const auto usage = usage_of(host);
+  if (usage->unknown()) return std::unexpected(*usage->unknown());
   return {};
 }
 

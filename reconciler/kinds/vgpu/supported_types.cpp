@@ -82,12 +82,12 @@ class Reader {
     found_.framework = VgpuFramework::vendor_specific;
     if (function.vgpu_type != 0) return;
     const auto creatable = creatable_types(files_, function.address);
-    if (!creatable) {
+    if (!creatable && creatable.error().kind != ErrorKind::not_found) {
       found_.unknown = creatable.error();
       return;
     }
     auto& available = found_.available[function.address];
-    for (const auto& [number, name] : *creatable) {
+    for (const auto& [number, name] : creatable.value_or(std::map<unsigned, std::string>{})) {
       const auto id = std::to_string(number);
       found_.types.try_emplace(id, SupportedType{.name = name});
       if (asked_(name)) available[id] = 1;
