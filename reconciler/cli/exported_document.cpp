@@ -16,6 +16,7 @@
 #include "document/yaml.hpp"
 #include "engine/reconcile.hpp"
 #include "kinds/document_specs.hpp"
+#include "kinds/driver/kind.hpp"
 #include "kinds/kernel_arguments.hpp"
 #include "kinds/registry.hpp"
 
@@ -38,6 +39,7 @@ bool starts_with_any(std::string_view text, const auto& prefixes) {
 
 /// What the document might say; a plan then tells what of it is so.
 struct Candidates {
+  std::optional<DriverSpec> driver;
   std::vector<KernelParameterSpec> parameters;
   std::vector<KernelModuleSpec> modules;
   std::vector<UnitSpec> units;
@@ -137,6 +139,27 @@ void add_owned(Candidates& candidates, const Ownership::Objects& objects) {
   }
 }
 
+/// The one that the document has installed. Others are the administrator's, and only checked.
+std::optional<DriverSpec> driver_candidate(const Ownership::Objects& objects) {
+  const auto record = objects.find(driver_object);
+  const auto driver = record == objects.end() ? std::nullopt : DriverPackage::from(record->second.applied);
+  if (!driver) return std::nullopt;
+  using Flavor = DriverSpec::Flavor;
+  for (const auto flavor : {Flavor::vgpu_manager, Flavor::graphics, Flavor::datacenter})
+    if (driver->flavor == to_string(flavor))
+      return DriverSpec{.flavor = Located{flavor, Mark{}}, .version = Located{driver->version, Mark{}}};
+  return std::nullopt;
+}
+
+Node driver_node(const Candidates& candidates, const ExportFacts& facts) {
+  Node driver = mapping_node();
+  if (!candidates.driver || !facts.in_sync("driver.flavor") || !facts.in_sync("driver.installed"))
+    return driver;
+  add_entry(driver, "flavor", text_node(std::string(to_string(**candidates.driver->flavor))));
+  add_entry(driver, "version", text_node(**candidates.driver->version));
+  return driver;
+}
+
 Node parameter_node(const KernelParameterSpec& spec) {
   if (spec.values.size() == 1) return text_node(spec.values.front());
   Node node = mapping_node();
@@ -211,6 +234,7 @@ std::string document_name(const HostView& host, const Ownership& owned) {
 Desired desired_from(const std::string& name, const Candidates& candidates, const ExportedGpus& gpus) {
   DocumentSpecs specs;
   specs.virtualization.required = true;
+  if (candidates.driver) specs.driver = Located{*candidates.driver, Mark{}};
   specs.kernel_parameters = candidates.parameters;
   specs.kernel_modules = candidates.modules;
   specs.units = candidates.units;
@@ -224,9 +248,9 @@ Desired desired_from(const std::string& name, const Candidates& candidates, cons
 Result<std::string> exported_document(const HostView& host) {
   auto owned = Ownership::load(host.files);
   if (!owned) return fail(std::move(owned));
-  Candidates candidates{parameter_candidates(host.files), module_candidates(host.modules),
-                        unit_candidates(host)};
   const auto name = document_name(host, *owned);
+  Candidates candidates{driver_candidate(owned->of(name)), parameter_candidates(host.files),
+                        module_candidates(host.modules), unit_candidates(host)};
   add_owned(candidates, owned->of(name));
   const auto gpus = gpu_candidates(host, owned->of(name));
   auto plan = plan_once(desired_from(name, candidates, gpus), host);
@@ -239,6 +263,8 @@ Result<std::string> exported_document(const HostView& host) {
   auto& metadata = add_entry(document, "metadata", mapping_node());
   add_entry(metadata, "name", text_node(name));
   if (facts.in_sync("virtualization")) add_entry(document, "virtualization", plain_node("required"));
+  if (auto driver = driver_node(candidates, facts); !driver.entries.empty())
+    add_entry(document, "driver", std::move(driver));
   if (auto kernel = kernel_node(candidates, facts); !kernel.entries.empty())
     add_entry(document, "kernel", std::move(kernel));
   if (auto entries = gpus_node(gpus, facts); !entries.items.empty())

@@ -112,7 +112,7 @@ TEST_P(ChangingTheDriver, UpgradesAndDowngradesUnderWhatIsThere) {
 #ifdef __SANITIZE_ADDRESS__
 constexpr std::size_t most_faults = 3;
 #else
-constexpr std::size_t most_faults = 40;
+constexpr std::size_t most_faults = 15;
 #endif
 
 /// What gpuhost has installed itself it can put back: each write fails once, and the old driver works again
