@@ -53,8 +53,14 @@ TEST_P(Crashing, WhatIsUndoneIsAsItWas) {
   SimHost next(sim.file());
   const auto recovered = recover_on(next);
   if (!recovered) return;  // it had nothing to do
-  EXPECT_THAT(recovered->rolled.errors, IsEmpty());
-  EXPECT_TRUE(recovered->complete());
+  const bool exact = std::ranges::all_of(plan->steps, [](const PlannedStep& planned) {
+    return planned.step.reversible == Reversible::exact && planned.step.affects.empty();
+  });
+  if (!recovered->complete()) {
+    EXPECT_FALSE(exact) << ::testing::PrintToString(recovered->rolled.errors);
+    EXPECT_THAT(recovered->rolled.held, Not(IsEmpty()));
+    return;
+  }
   EXPECT_THAT(differences(before, next.file()), IsEmpty());
 }
 

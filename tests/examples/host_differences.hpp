@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -10,18 +11,35 @@
 
 namespace gpuhost::testing {
 
+/// Modules that others bring along when they are loaded; they stay when those go, as with rmmod(8).
+inline std::set<std::string> brought_along(const HostFile& host) {
+  std::set<std::string> names;
+  for (const auto& [name, module] : host.modules) names.insert(module.depends.begin(), module.depends.end());
+  return names;
+}
+
+/// Whether a file is the kernel's or the driver's own: numbers that it gives in the order of events, and what
+/// it tells of a GPU that it has bound.
+inline bool is_numbered_by_the_kernel(const std::string& path) {
+  return path.find("iommu_group") != std::string::npos || path.starts_with("/proc/driver/nvidia/gpus/");
+}
+
 /// All of a host that a run may not change unasked, by what it is, as text: "file /etc/modules", "unit
 /// cron.service", "domain desk-01", "gpu 0000:41:00.0". Without what gpuhost writes down for itself.
 inline std::map<std::string, std::string> parts_of(const HostFile& host) {
   std::map<std::string, std::string> parts;
+  const auto along = brought_along(host);
   for (const auto& [path, entry] : host.files) {
-    if (path.starts_with("/var/lib/gpuhost") || path.starts_with("/run/")) continue;
+    if (path.starts_with("/var/lib/gpuhost") || path.starts_with("/run/") || is_numbered_by_the_kernel(path))
+      continue;
+    const auto module = path.starts_with("/sys/module/") ? path.substr(12, path.find('/', 12) - 12) : "";
+    if (along.contains(module)) continue;
     auto& text = parts["file " + path];
     if (const auto* content = std::get_if<HostFile::Text>(&entry)) text = content->content;
     if (const auto* link = std::get_if<HostFile::Link>(&entry)) text = "-> " + link->target;
   }
   for (const auto& [name, module] : host.modules)
-    parts["module " + name] = module.loaded ? "loaded" : "not loaded";
+    if (!along.contains(name)) parts["module " + name] = module.loaded ? "loaded" : "not loaded";
   for (const auto& [name, unit] : host.units)
     parts["unit " + name] = unit.state.active_state + " " + unit.state.unit_file_state;
   for (const auto& [uri, connection] : host.domains)
