@@ -52,7 +52,10 @@ bool in_child(Body body) {
 bool is_open_elsewhere(const std::string& path) {
   std::error_code code;
   for (const auto& process : fs::directory_iterator("/proc", code)) {
-    if (process.path().filename() == std::to_string(::getpid())) continue;
+    const auto pid = process.path().filename().string();
+    const bool another =
+        pid.find_first_not_of("0123456789") == std::string::npos && pid != std::to_string(::getpid());
+    if (!another) continue;  // "self" is not another one
     for (const auto& fd : fs::directory_iterator(process.path() / "fd", code))
       if (fs::read_symlink(fd, code) == path) return true;
   }

@@ -33,11 +33,6 @@ class References(HostTest):
                 self.assertIn("hgx matches 8 GPUs: hgx#0 … hgx#7", errors_of(self.plan(text, expect=7)))
                 self.gpuhost("apply", text, "--yes", expect=7)
 
-    def test_vgpus_that_this_version_cannot_make_are_refused_in_the_plan(self):
-        text = (HEAD % "stop-guests" + "gpus: [{name: one, match: {address: '0000:1b:00.0'}, mode: vgpu,\n"
-                "  vgpus: [{name: a, type: H100XM-80C}]}]\n")
-        self.assertIn("vendor-specific VFIO framework", blocks_of(self.plan(text, expect=7)))
-        self.gpuhost("apply", text, "--yes", expect=7)
 
 
 class AbandonedWrites(HostTest):
