@@ -136,9 +136,25 @@ class Planner {
       const auto uuid = vgpu_of_object(object);
       if (!uuid || homes_.contains(*uuid)) continue;
       const auto* gpu = state_.owner_of(*uuid);
-      if (gpu != nullptr && is_listed(*gpu)) continue;
+      if ((gpu != nullptr && is_listed(*gpu)) || is_passed_on(*uuid, record)) continue;
       give_back_vgpu(state_, label_of(gpu), *uuid, record, proposal_);
     }
+  }
+
+  /// The document lists the function under another name, as an export does: it is still its own.
+  [[nodiscard]] bool is_passed_on(const Uuid& uuid, const Ownership::Object& owned) const {
+    const auto record = vgpu_record(owned);
+    for (const auto& [address, vgpus] : state_.vgpus) {
+      const auto& gpu = *state_.gpus()->find(address);
+      if (!is_identity_of(record.gpu, gpu)) continue;
+      for (const auto& vgpu : vgpus) {
+        const auto* function = gpu.function_at(vgpu.parent);
+        if (!vgpu.mediated && vgpu.uuid != uuid && function != nullptr &&
+            function->index == record.function && homes_.contains(vgpu.uuid))
+          return true;
+      }
+    }
+    return false;
   }
 
   [[nodiscard]] bool is_listed(const Gpu& gpu) const {
