@@ -50,9 +50,9 @@ std::vector<std::string> unnamed_differences(const HostFile& before, const HostF
       if (is("domain " + guest + ":")) return true;
     // What passthrough implies: its module, at boot too.
     if (is("module ")) return difference.ends_with("not loaded, now loaded");
-    if (is("file /sys/module/") || is("file /etc/modules-load.d/gpuhost.conf")) return true;
-    if (!is("file /sys/") && !is("file /dev/") && !is("file /proc/driver/nvidia/")) return false;
-    // Devices beside those that are named: their functions, vGPUs, nodes. Not those of other GPUs.
+    if (is("file /etc/modules-load.d/gpuhost.conf")) return true;
+    if (!is("file /sys/")) return false;
+    // Devices beside those that are named: their functions and vGPUs. Not those of other GPUs.
     return std::ranges::none_of(before.machine.gpus, [&](const auto& gpu) {
       return difference.contains(gpu.first.to_string()) && !draft.gpus.contains(gpu.first.to_string());
     });

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 #include <string>
@@ -11,42 +13,36 @@
 
 namespace gpuhost::testing {
 
-/// Modules that others bring along when they are loaded; they stay when those go, as with rmmod(8).
-inline std::set<std::string> brought_along(const HostFile& host) {
-  std::set<std::string> names;
-  for (const auto& [name, module] : host.modules) names.insert(module.depends.begin(), module.depends.end());
-  return names;
-}
-
-/// Whether a file is the kernel's or the driver's own: numbers that it gives in the order of events, and what
-/// it tells of a GPU that it has bound.
-inline bool is_numbered_by_the_kernel(const std::string& path) {
-  return path.find("iommu_group") != std::string::npos || path.starts_with("/proc/driver/nvidia/gpus/");
+/// What the kernel and drivers number in the order in which things come up, or derive from the rest, and what
+/// gpuhost writes down for itself.
+inline bool is_derived(const std::string& path) {
+  constexpr std::array folders{"/dev/",        "/proc/",           "/run/", "/sys/kernel/iommu_groups/",
+                               "/sys/module/", "/var/lib/gpuhost/"};
+  return path.ends_with("/iommu_group") ||
+         std::ranges::any_of(folders, [&](const char* folder) { return path.starts_with(folder); });
 }
 
 /// All of a host that a run may not change unasked, by what it is, as text: "file /etc/modules", "unit
-/// cron.service", "domain desk-01", "gpu 0000:41:00.0". Without what gpuhost writes down for itself.
+/// cron.service", "domain desk-01", "gpu 0000:41:00.0". Modules that others need are left out: they come with
+/// those, and stay.
 inline std::map<std::string, std::string> parts_of(const HostFile& host) {
   std::map<std::string, std::string> parts;
-  const auto along = brought_along(host);
   for (const auto& [path, entry] : host.files) {
-    if (path.starts_with("/var/lib/gpuhost") || path.starts_with("/run/") || is_numbered_by_the_kernel(path))
-      continue;
-    const auto module = path.starts_with("/sys/module/") ? path.substr(12, path.find('/', 12) - 12) : "";
-    if (along.contains(module)) continue;
-    auto& text = parts["file " + path];
-    if (const auto* content = std::get_if<HostFile::Text>(&entry)) text = content->content;
-    if (const auto* link = std::get_if<HostFile::Link>(&entry)) text = "-> " + link->target;
+    if (is_derived(path)) continue;
+    if (const auto* content = std::get_if<HostFile::Text>(&entry)) parts["file " + path] = content->content;
+    if (const auto* link = std::get_if<HostFile::Link>(&entry)) parts["file " + path] = "-> " + link->target;
   }
+  std::set<std::string> needed;
+  for (const auto& [name, module] : host.modules) needed.insert(module.depends.begin(), module.depends.end());
   for (const auto& [name, module] : host.modules)
-    if (!along.contains(name)) parts["module " + name] = module.loaded ? "loaded" : "not loaded";
+    if (!needed.contains(name)) parts["module " + name] = module.loaded ? "loaded" : "not loaded";
   for (const auto& [name, unit] : host.units)
     parts["unit " + name] = unit.state.active_state + " " + unit.state.unit_file_state;
   for (const auto& [uri, connection] : host.domains)
     for (const auto& [name, domain] : connection.domains)
-      parts["domain " + name] = fmt::format("{} {} {}\n{}\n{}", domain.running ? "running" : "off",
-                                            domain.saved ? "saved" : "", domain.autostart ? "autostart" : "",
-                                            domain.definition, domain.live.value_or("as defined"));
+      parts["domain " + name] =
+          fmt::format("{} {} {}\n{}", domain.running ? "running" : "off", domain.saved ? "saved" : "",
+                      domain.autostart ? "autostart" : "", domain.definition);
   for (const auto& [address, gpu] : host.machine.gpus) {
     auto& text = parts["gpu " + address.to_string()];
     const auto add_switch = [&](const char* name, const GpuSwitch& state) {
