@@ -7,8 +7,9 @@
 #include <string>
 #include <vector>
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include "base/text.hpp"
 #include "host/sim/host_file.hpp"
 
 namespace gpuhost::testing {
@@ -20,6 +21,14 @@ inline bool is_derived(const std::string& path) {
                                "/sys/module/", "/var/lib/gpuhost/"};
   return path.ends_with("/iommu_group") ||
          std::ranges::any_of(folders, [&](const char* folder) { return path.starts_with(folder); });
+}
+
+/// The lines of a definition, sorted: libvirt writes devices of one sort together, so that the place of one
+/// among others means nothing.
+inline std::string lines_of(const std::string& definition) {
+  auto all = lines(definition);
+  std::ranges::sort(all);
+  return fmt::format("{}", fmt::join(all, "\n"));
 }
 
 /// All of a host that a run may not change unasked, by what it is, as text: "file /etc/modules", "unit
@@ -42,7 +51,7 @@ inline std::map<std::string, std::string> parts_of(const HostFile& host) {
     for (const auto& [name, domain] : connection.domains)
       parts["domain " + name] =
           fmt::format("{} {} {}\n{}", domain.running ? "running" : "off", domain.saved ? "saved" : "",
-                      domain.autostart ? "autostart" : "", domain.definition);
+                      domain.autostart ? "autostart" : "", lines_of(domain.definition));
   for (const auto& [address, gpu] : host.machine.gpus) {
     auto& text = parts["gpu " + address.to_string()];
     const auto add_switch = [&](const char* name, const GpuSwitch& state) {
