@@ -15,6 +15,7 @@
 namespace gpuhost::testing {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -137,6 +138,16 @@ TEST(DisplayModes, VgpusAreMadeAfterTheBootThatTheyWaitFor) {
   const auto report = apply(document, host.sim);
   EXPECT_EQ(report.result, RunReport::Result::converged) << ::testing::PrintToString(report.errors);
   EXPECT_EQ(host.count("/sys/bus/mdev/devices"), 1U);
+}
+
+TEST(DisplayModes, VgpusInAnotherModeAreRefusedIfTheDocumentDoesNotSwitchIt) {
+  const gpu_hosts::Machine host(m60_in_compute_mode());
+  const auto plan = plan_of(
+      wanting("reboot", entry(first, "mode: vgpu, vgpus: [{name: cad, type: M60-2Q}]")), host.sim);
+  EXPECT_FALSE(plan.applyable());
+  EXPECT_THAT(plan_text(plan, {}),
+              AllOf(HasSubstr("is in compute mode (PCI class 0302), and vGPUs need graphics mode: set "),
+                    HasSubstr("gpumodeswitch")));
 }
 
 TEST(DisplayModes, WhatIsSwitchedWaitsForTheBootAndIsNotSwitchedTwice) {

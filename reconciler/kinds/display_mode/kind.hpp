@@ -48,6 +48,7 @@ class DisplayModes final : public KindOver<DisplayModesState> {
                                               const DisplayModesState& state) const override;
   [[nodiscard]] std::vector<Offer> offer_from(const Fact& fact, const DisplayModesState& state,
                                               const PlanInput& input) const override;
+  [[nodiscard]] std::string obstacle_in(const Fact& fact, const DisplayModesState& state) const override;
 
  private:
   std::vector<ForGpus<DisplayWish>> wishes_;

@@ -26,6 +26,15 @@ std::string directory_of(const PciAddress& gpu) {
   return fmt::format("/sys/bus/pci/devices/{}", gpu.to_string());
 }
 
+/// The PCI class is not that of a mode in which the GPU has no vGPUs.
+bool is_fit_for_vgpus(const Gpu& gpu) {
+  const auto* board = board_of(gpu);
+  if (board == nullptr) return true;
+  const auto modes = catalog::display_modes_of(*board);
+  return std::ranges::none_of(
+      modes, [&](const auto& mode) { return mode.class_code == gpu.class_code >> 8 && !mode.vgpus; });
+}
+
 /// Nothing: it cannot be told, or the BAR has no address space.
 std::optional<std::uint64_t> bar1_mib(const PciAddress& gpu, const FileReader& files) {
   const auto text = files.read(directory_of(gpu) + "/resource");
@@ -153,8 +162,27 @@ std::optional<Truth> DisplayModes::holds_in(const Fact& fact, const DisplayModes
   }
   for (const auto& gpu : seen->gpus)
     // Steps that switch to such a mode say that it comes with the next boot.
-    if (fact == gpu_facts::fit_for_vgpus(gpu.address)) return Truth::of(true);
+    if (fact == gpu_facts::fit_for_vgpus(gpu.address)) return Truth::of(is_fit_for_vgpus(gpu));
   return std::nullopt;
+}
+
+std::string DisplayModes::obstacle_in(const Fact& fact, const DisplayModesState& state) const {
+  const auto* seen = gpus_or_none(*state.inventory);
+  if (seen == nullptr) return {};
+  for (const auto& gpu : seen->gpus) {
+    if (fact != gpu_facts::fit_for_vgpus(gpu.address) || is_fit_for_vgpus(gpu)) continue;
+    const auto* board = board_of(gpu);
+    const auto modes = catalog::display_modes_of(*board);
+    const auto now = std::ranges::find(modes, gpu.class_code >> 8, &catalog::DisplayMode::class_code);
+    const auto needed = std::ranges::find(modes, true, &catalog::DisplayMode::vgpus);
+    if (now == modes.end() || needed == modes.end()) return {};
+    return fmt::format(
+        "GPU {} ({}) is in {} mode (PCI class {:04x}), and vGPUs need {} mode: set display: auto in its "
+        "entry, so that it is switched with {}",
+        gpu.address.to_string(), board->product, now->mode, now->class_code, needed->mode,
+        board->display_tool);
+  }
+  return {};
 }
 
 }  // namespace gpuhost

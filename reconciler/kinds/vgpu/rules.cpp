@@ -172,15 +172,9 @@ Reasons obstacles_on(const GpuCase& on) {
   if (on.gpu.boot_display.is_unknown())
     add(fmt::format("whether the host's console is on {} cannot be told: {}", title,
                     on.gpu.boot_display.reason()));
-  if (on.supported.framework == VgpuFramework::none) {
-    if (is_in_compute_mode(on))
-      add(
-          fmt::format("{} is in compute mode (PCI class 0302), and vGPUs need graphics mode: switch it with "
-                      "NVIDIA's gpumodeswitch, and reboot",
-                      title));
-    else
-      add(why_nothing_is_offered(on));
-  }
+  // What to do about that mode is told by who switches it.
+  if (on.supported.framework == VgpuFramework::none && !is_in_compute_mode(on))
+    add(why_nothing_is_offered(on));
   add(why_sizes_differ(on));
   add(why_sorts_differ(on));
   return reasons;
