@@ -34,7 +34,6 @@ class References(HostTest):
                 self.gpuhost("apply", text, "--yes", expect=7)
 
 
-
 class AbandonedWrites(HostTest):
     """A process that an earlier run has left hangs in the kernel over the left GPU."""
 

@@ -35,7 +35,7 @@ def used_gpus(document):
     counts = collections.Counter()
     for gpu in document.get("gpus", []):
         for vgpu in gpu.get("vgpus", []):
-            number = vgpu.get("count") or len(vgpu.get("uuids", [])) or 1
+            number = vgpu.get("count") or len(vgpu.get("uuids", []) or vgpu.get("vfs", [])) or 1
             counts["vgpu", vgpu["type"].split()[-1]] += number
         if gpu.get("functions") == "enabled":
             counts["functions"] = 1
