@@ -143,7 +143,7 @@ TEST(DisplayModes, VgpusAreMadeAfterTheBootThatTheyWaitFor) {
 TEST(DisplayModes, VgpusInAnotherModeAreRefusedIfTheDocumentDoesNotSwitchIt) {
   const gpu_hosts::Machine host(m60_in_compute_mode());
   const auto plan = plan_of(
-      wanting("reboot", entry(first, "mode: vgpu, vgpus: [{name: cad, type: M60-2Q}]")), host.sim);
+      wanting("reboot", entry(first, "name: m60, mode: vgpu, vgpus: [{name: cad, type: M60-2Q}]")), host.sim);
   EXPECT_FALSE(plan.applyable());
   EXPECT_THAT(plan_text(plan, {}),
               AllOf(HasSubstr("is in compute mode (PCI class 0302), and vGPUs need graphics mode: set "),
