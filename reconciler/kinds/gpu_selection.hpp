@@ -41,6 +41,20 @@ struct Selection {
 /// absent now and on record, so that the others keep their names.
 [[nodiscard]] Selection select_gpus(const GpuEntry& entry, const Inventory& inventory);
 
+/// Hands `plan` every GPU that an entry selects, with what is said of it. False: some selector cannot be
+/// told, and may mean any GPU, or means one that is absent, and what that had is not given up.
+template <class Spec, class Plan>
+[[nodiscard]] bool select_each(const std::vector<ForGpus<Spec>>& wishes, const Inventory& inventory,
+                               Plan plan) {
+  bool certain = true;
+  for (const auto& [entry, spec] : wishes) {
+    const auto selection = select_gpus(entry, inventory);
+    certain = certain && selection.unknown.empty() && selection.absent.empty();
+    for (const auto& selected : selection.gpus) plan(selected, spec);
+  }
+  return certain;
+}
+
 /// Whether a reference of the document means the GPU: by its name, or as the first of one.
 [[nodiscard]] bool is_named(const SelectedGpu& gpu, std::string_view reference);
 

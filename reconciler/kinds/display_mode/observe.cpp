@@ -116,12 +116,13 @@ DisplayModesState DisplayModes::look(const HostView& host) const {
   const auto* inventory = gpus_or_none(*state.inventory);
   if (!host.running || inventory == nullptr) return state;
   for (const auto& gpu : inventory->gpus) {
+    const auto* board = board_of(gpu);
     auto mode = mode_of(gpu, host.files);
-    if (mode.is_absent()) continue;
+    if (board == nullptr || mode.is_absent()) continue;
     state.modes.emplace(gpu.address, std::move(mode));
     if (auto mates = board_mates(gpu, *inventory, host.files); !mates.empty())
       state.boards.emplace(gpu.address, std::move(mates));
-    const std::string tool(board_of(gpu)->display_tool);
+    const std::string tool(board->display_tool);
     if (!state.tools.contains(tool)) state.tools.emplace(tool, find_tool(tool, host.files));
   }
   if (state.modes.empty()) return state;

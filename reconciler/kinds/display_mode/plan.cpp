@@ -191,12 +191,13 @@ void give_back(const std::string& object, const Ownership::Object& owned, const 
   const auto text = [&](const char* key) {
     return owned.before.is_object() ? owned.before.value(key, std::string{}) : std::string{};
   };
-  const auto seen = gpu == nullptr ? state.modes.end() : state.modes.find(gpu->address);
   const auto forget = [&](const std::string& why) {
     if (!why.empty())
       proposal.notes.push_back({Note::Severity::warning, object, "it is left as it is: " + why});
     proposal.steps.push_back(forget_step(DisplayModes::kind_name, object, owned.applied));
   };
+  if (gpu == nullptr) return forget("the GPU is not there any more");
+  const auto seen = state.modes.find(gpu->address);
   if (seen == state.modes.end()) return forget("the GPU is not there any more");
   if (!is_identity_of(text("gpu"), *gpu)) return forget("what it was before is not known of this GPU");
   const auto was = text("mode");
@@ -253,15 +254,10 @@ Proposal DisplayModes::plan_from(const DisplayModesState& state, const PlanInput
   // The kind gpus says why nothing can be told.
   if (!state.running || inventory == nullptr) return proposal;
   std::map<PciAddress, std::string> wanted;
-  bool uncertain = false;
-  for (const auto& [entry, wish] : wishes_) {
-    const auto selection = select_gpus(entry, *inventory);
-    // An unknown selector may mean any GPU, and what an absent one had is not given up.
-    uncertain = uncertain || !selection.unknown.empty() || !selection.absent.empty();
-    for (const auto& selected : selection.gpus)
-      wanted.emplace(selected.gpu->address, GpuPlanner(selected, wish, state, proposal).plan());
-  }
-  if (!uncertain)
+  const bool certain = select_each(wishes_, *inventory, [&](const auto& selected, const auto& wish) {
+    wanted.emplace(selected.gpu->address, GpuPlanner(selected, wish, state, proposal).plan());
+  });
+  if (certain)
     for (const auto& [object, owned] : input.owned.of(input.document)) {
       const auto address = gpu_of_object(object, field);
       if (!address || wanted.contains(*address)) continue;

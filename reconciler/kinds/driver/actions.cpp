@@ -155,7 +155,6 @@ Result<bool> is_copied(const StepAction& action, const HostView& host) {
   return *digest == text_in(action, "sha256");
 }
 
-/// Copies of drivers that nothing leads back to would fill the disk.
 Result<void> copy(const StepAction& action, Host& host) {
   return host.files.copy(text_in(action, "from"), text_in(action, "to"), text_in(action, "sha256"));
 }

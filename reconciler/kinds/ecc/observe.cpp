@@ -1,12 +1,12 @@
 #include <fmt/format.h>
 
-#include "base/text.hpp"
 #include "catalog/boards.hpp"
 #include "host/gpu_reset.hpp"
 #include "kinds/ecc/kind.hpp"
 #include "kinds/gpu_facts.hpp"
 #include "kinds/gpu_ownership.hpp"
 #include "kinds/observed_json.hpp"
+#include "kinds/reported.hpp"
 
 namespace gpuhost {
 
@@ -31,21 +31,11 @@ std::string obstacle_of_fabric(const Gpu& gpu, const Inventory& inventory, const
              : fmt::format("{} does not run, which resets GPUs behind NVSwitches", fabric_manager);
 }
 
-/// A type of the vendor-specific VFIO framework on one of its functions.
-bool has_typed_function(const Gpu& gpu, const FileReader& files) {
-  for (const auto& function : gpu.functions) {
-    const auto type = files.read(
-        fmt::format("/sys/bus/pci/devices/{}/nvidia/current_vgpu_type", function.address.to_string()));
-    if (type && trim(*type) != "0") return true;
-  }
-  return false;
-}
-
 std::string obstacle_to_reset(const Gpu& gpu, const GpuReport& report, const Inventory& inventory,
                               const HostView& host) {
   if (report.mig && report.mig->mode.current) return "a reset would take its MIG instances";
   if (report.mig.is_unknown()) return "whether a reset would take MIG instances cannot be told";
-  if (!gpu.mediated_devices.empty() || has_typed_function(gpu, host.files)) return "vGPUs are on it";
+  if (gpu.has_vgpus()) return "vGPUs are on it";
   if (const auto tool = host.files.exists(nvidia_smi); !tool || !*tool)
     return fmt::format("{} is not there", nvidia_smi);
   return obstacle_of_fabric(gpu, inventory, host);
@@ -77,14 +67,7 @@ EccState Ecc::look(const HostView& host) const {
 }
 
 std::optional<Observed<GpuSwitch>> EccState::ecc_of(const Gpu& gpu) const {
-  using Seen = Observed<GpuSwitch>;
-  if (gpu.driver != gpu_facts::nvidia_driver) return std::nullopt;
-  if (reports == nullptr) return Seen::unknown("no kernel runs under --root");
-  if (!*reports) return Seen::unknown(reports->error().sentence());
-  const auto found = (**reports).find(gpu.address);
-  if (found == (**reports).end())
-    return Seen::unknown(fmt::format("NVIDIA's driver does not tell of GPU {}", gpu.address.to_string()));
-  return found->second.ecc;
+  return reported(reports, gpu, &GpuReport::ecc);
 }
 
 Json EccState::describe() const {

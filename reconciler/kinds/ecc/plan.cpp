@@ -186,16 +186,18 @@ std::optional<bool> former_mode(const Ownership::Object& owned, const Gpu& gpu) 
 
 void give_back(const std::string& object, const Ownership::Object& owned, const Gpu* gpu,
                const EccState& state, const PlanInput& input, Proposal& proposal) {
-  const auto seen = gpu == nullptr ? std::nullopt : state.ecc_of(*gpu);
+  const auto warn = [&](const char* why) {
+    proposal.notes.push_back({Note::Severity::warning, object, why});
+  };
   const auto was = gpu == nullptr ? std::nullopt : former_mode(owned, *gpu);
-  if (!seen || !*seen || !was) {
-    proposal.notes.push_back({Note::Severity::warning, object,
-                              gpu == nullptr ? "it is left as it is: the GPU is not there any more"
-                              : !was ? "it is left as it is: what it was before is not known of this GPU"
-                                     : "it cannot be given back: NVIDIA's driver does not tell of it"});
-    if (gpu == nullptr || !was) proposal.steps.push_back(forget_step(Ecc::kind_name, object, owned.applied));
+  if (gpu == nullptr || !was) {
+    warn(gpu == nullptr ? "it is left as it is: the GPU is not there any more"
+                        : "it is left as it is: what it was before is not known of this GPU");
+    proposal.steps.push_back(forget_step(Ecc::kind_name, object, owned.applied));
     return;
   }
+  const auto seen = state.ecc_of(*gpu);
+  if (!seen || !*seen) return warn("it cannot be given back: NVIDIA's driver does not tell of it");
   const GpuSwitch now = **seen;
   if (now == GpuSwitch{*was, *was}) {
     proposal.steps.push_back(forget_step(Ecc::kind_name, object, word(*was)));
@@ -231,17 +233,11 @@ Proposal Ecc::plan_from(const EccState& state, const PlanInput& input) const {
   // The kind gpus says why nothing can be told.
   if (!state.running || inventory == nullptr) return proposal;
   std::set<PciAddress> managed;
-  bool uncertain = false;
-  for (const auto& [entry, wish] : wishes_) {
-    const auto selection = select_gpus(entry, *inventory);
-    // An unknown selector may mean any GPU, and what an absent one had is not given up.
-    uncertain = uncertain || !selection.unknown.empty() || !selection.absent.empty();
-    for (const auto& selected : selection.gpus) {
-      managed.insert(selected.gpu->address);
-      GpuPlanner(selected, wish, state, input, proposal).plan();
-    }
-  }
-  if (uncertain) return proposal;
+  const bool certain = select_each(wishes_, *inventory, [&](const auto& selected, const auto& wish) {
+    managed.insert(selected.gpu->address);
+    GpuPlanner(selected, wish, state, input, proposal).plan();
+  });
+  if (!certain) return proposal;
   for (const auto& [object, owned] : input.owned.of(input.document)) {
     const auto address = gpu_of_object(object, field);
     if (!address || managed.contains(*address)) continue;

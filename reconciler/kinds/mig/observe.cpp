@@ -11,6 +11,7 @@
 #include "kinds/mig/layout.hpp"
 #include "kinds/mig/steps.hpp"
 #include "kinds/observed_json.hpp"
+#include "kinds/reported.hpp"
 
 namespace gpuhost {
 
@@ -69,14 +70,7 @@ MigLayoutsState MigLayouts::look(const HostView& host) const {
 }
 
 std::optional<Observed<Mig>> MigLayoutsState::mig_of(const Gpu& gpu) const {
-  if (gpu.driver != gpu_facts::nvidia_driver) return std::nullopt;
-  if (reports == nullptr) return Observed<Mig>::unknown("no kernel runs under --root");
-  if (!*reports) return Observed<Mig>::unknown(reports->error().sentence());
-  const auto found = (**reports).find(gpu.address);
-  if (found == (**reports).end())
-    return Observed<Mig>::unknown(
-        fmt::format("NVIDIA's driver does not tell of GPU {}", gpu.address.to_string()));
-  return found->second.mig;
+  return reported(reports, gpu, &GpuReport::mig);
 }
 
 Json MigLayoutsState::describe() const {

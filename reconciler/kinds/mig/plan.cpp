@@ -264,16 +264,16 @@ class GiveBack {
 
  private:
   void give_back(const std::string& object, const Ownership::Object& owned, const Gpu* gpu) {
-    const bool is_same = gpu != nullptr && owned.before.is_object() &&
-                         is_identity_of(owned.before.value("gpu", std::string{}), *gpu);
-    const auto mig =
-        is_same && object != gpu_object(*gpu, mig_mode_field) ? state_.mig_of(*gpu) : std::nullopt;
+    const auto forget = [&] {
+      proposal_.steps.push_back(forget_step(MigLayouts::kind_name, object, owned.applied));
+    };
+    if (gpu == nullptr || !owned.before.is_object() || object == gpu_object(*gpu, mig_mode_field) ||
+        !is_identity_of(owned.before.value("gpu", std::string{}), *gpu))
+      return forget();
+    const auto mig = state_.mig_of(*gpu);
     if (mig && (mig->is_unknown() || (*mig && (**mig).instances.is_unknown()))) return wait(object, *mig);
     const auto* instance = mig && *mig ? find(**mig, *gpu, object) : nullptr;
-    if (instance == nullptr) {
-      proposal_.steps.push_back(forget_step(MigLayouts::kind_name, object, owned.applied));
-      return;
-    }
+    if (instance == nullptr) return forget();
     proposal_.steps.push_back(step_for(object, *gpu, **mig, *instance));
   }
 
@@ -328,19 +328,13 @@ Proposal MigLayouts::plan_from(const MigLayoutsState& state, const PlanInput& in
   // The kind gpus says why nothing can be told.
   if (!state.running || inventory == nullptr) return proposal;
   GiveBack::ByGpu managed;
-  bool uncertain = false;
-  for (const auto& [entry, wish] : wishes_) {
-    const auto selection = select_gpus(entry, *inventory);
-    // An unknown selector may mean any GPU, and what an absent one had is not given up.
-    uncertain = uncertain || !selection.unknown.empty() || !selection.absent.empty();
-    for (const auto& selected : selection.gpus) {
-      const auto seen = state.mig_of(*selected.gpu);
-      const bool idle = is_idle_wish(wish, *selected.gpu, seen);
-      managed[selected.gpu->address] = idle ? Managed::mode : Managed::all;
-      if (!idle) GpuPlanner(selected, wish, *state.usage, input, proposal).plan(seen);
-    }
-  }
-  if (uncertain) return proposal;
+  const bool certain = select_each(wishes_, *inventory, [&](const auto& selected, const auto& wish) {
+    const auto seen = state.mig_of(*selected.gpu);
+    const bool idle = is_idle_wish(wish, *selected.gpu, seen);
+    managed[selected.gpu->address] = idle ? Managed::mode : Managed::all;
+    if (!idle) GpuPlanner(selected, wish, *state.usage, input, proposal).plan(seen);
+  });
+  if (!certain) return proposal;
   GiveBack(state, *inventory, input, proposal).run(managed);
   return proposal;
 }

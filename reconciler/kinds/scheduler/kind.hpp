@@ -2,7 +2,6 @@
 
 #include <memory>
 #include <optional>
-#include <set>
 #include <utility>
 #include <vector>
 
@@ -16,7 +15,6 @@ struct SchedulerState {
   bool running = true;
   std::shared_ptr<const Result<Inventory>> inventory;
   std::shared_ptr<const Result<GpuReports>> reports;  ///< null: there is no GPU to ask of
-  std::set<PciAddress> with_vgpus;                    ///< GPUs that some vGPU is on
 
   [[nodiscard]] Json describe() const;
   /// What the driver tells. Absent: it orders no turns there. Nothing: it does not have the GPU.

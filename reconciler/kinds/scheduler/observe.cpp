@@ -4,10 +4,10 @@
 
 #include <fmt/format.h>
 
-#include "base/text.hpp"
 #include "kinds/gpu_facts.hpp"
 #include "kinds/gpu_ownership.hpp"
 #include "kinds/observed_json.hpp"
+#include "kinds/reported.hpp"
 #include "kinds/scheduler/kind.hpp"
 
 namespace gpuhost {
@@ -24,14 +24,6 @@ constexpr unsigned millisecond = 1'000'000;
 
 unsigned frequency_of(unsigned timeslice_ns) {
   return timeslice_ns == 0 ? 0 : (nanoseconds + timeslice_ns / 2) / timeslice_ns;
-}
-
-bool has_typed_function(const Gpu& gpu, const FileReader& files) {
-  return std::ranges::any_of(gpu.functions, [&](const VirtualFunction& function) {
-    const auto type = files.read(
-        fmt::format("/sys/bus/pci/devices/{}/nvidia/current_vgpu_type", function.address.to_string()));
-    return type && trim(*type) != "0";
-  });
 }
 
 }  // namespace
@@ -84,22 +76,11 @@ SchedulerState Scheduler::look(const HostView& host) const {
   SchedulerState state{.running = host.running, .inventory = inventory_of(host)};
   if (!host.running || !*state.inventory || (**state.inventory).gpus.empty()) return state;
   state.reports = gpu_reports_of(host);
-  if (wishes_.empty() && !is_owned_of_some_gpu(host.files, field)) return state;
-  for (const auto& gpu : (**state.inventory).gpus)
-    if (!gpu.mediated_devices.empty() || has_typed_function(gpu, host.files))
-      state.with_vgpus.insert(gpu.address);
   return state;
 }
 
 std::optional<Observed<VgpuScheduler>> SchedulerState::scheduler_of(const Gpu& gpu) const {
-  using Seen = Observed<VgpuScheduler>;
-  if (gpu.driver != gpu_facts::nvidia_driver) return std::nullopt;
-  if (reports == nullptr) return Seen::unknown("no kernel runs under --root");
-  if (!*reports) return Seen::unknown(reports->error().sentence());
-  const auto found = (**reports).find(gpu.address);
-  if (found == (**reports).end())
-    return Seen::unknown(fmt::format("NVIDIA's driver does not tell of GPU {}", gpu.address.to_string()));
-  return found->second.scheduler;
+  return reported(reports, gpu, &GpuReport::scheduler);
 }
 
 Json SchedulerState::describe() const {

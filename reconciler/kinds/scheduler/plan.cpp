@@ -1,3 +1,5 @@
+#include <set>
+
 #include <fmt/format.h>
 
 #include "catalog/boards.hpp"
@@ -59,7 +61,7 @@ void compare(const SelectedGpu& selected, const VgpuScheduler& wanted, const Sch
     finding.observed = json_of(**seen);
     if (is_as_wanted(**seen, wanted)) {
       finding.observed = finding.desired;
-    } else if (state.with_vgpus.contains(gpu.address)) {
+    } else if (gpu.has_vgpus()) {
       finding.verdict = Finding::Verdict::pending_reboot;
       finding.reason =
           "vGPUs are on the GPU: NVIDIA's driver takes it from its registry key when it is loaded";
@@ -77,15 +79,15 @@ void compare(const SelectedGpu& selected, const VgpuScheduler& wanted, const Sch
 /// What cannot be set now is what the driver starts with, without the registry key.
 void give_back(const std::string& object, const Ownership::Object& owned, const Gpu* gpu,
                const SchedulerState& state, Proposal& proposal) {
-  const auto seen = gpu == nullptr ? std::nullopt : state.scheduler_of(*gpu);
-  const bool is_known = owned.before.is_object() && gpu != nullptr &&
-                        is_identity_of(owned.before.value("gpu", std::string{}), *gpu);
-  const auto was = is_known ? scheduler_from(owned.before.value("scheduler", Json())) : std::nullopt;
-  const bool can_be_set = seen && *seen && was && !state.with_vgpus.contains(gpu->address);
-  if (!can_be_set || is_as_wanted(**seen, *was)) {
+  const auto forget = [&] {
     proposal.steps.push_back(forget_step(Scheduler::kind_name, object, owned.applied));
-    return;
-  }
+  };
+  if (gpu == nullptr || gpu->has_vgpus() || !owned.before.is_object() ||
+      !is_identity_of(owned.before.value("gpu", std::string{}), *gpu))
+    return forget();
+  const auto was = scheduler_from(owned.before.value("scheduler", Json()));
+  const auto seen = state.scheduler_of(*gpu);
+  if (!was || !seen || !*seen || is_as_wanted(**seen, *was)) return forget();
   auto step = set_step(*gpu, gpu->address.to_string(), object, **seen, *was);
   step.gives_back = object;
   step.reason = ActionReason::removed_from_desired;
@@ -100,17 +102,11 @@ Proposal Scheduler::plan_from(const SchedulerState& state, const PlanInput& inpu
   // The kind gpus says why nothing can be told.
   if (!state.running || inventory == nullptr) return proposal;
   std::set<PciAddress> managed;
-  bool uncertain = false;
-  for (const auto& [entry, wish] : wishes_) {
-    const auto selection = select_gpus(entry, *inventory);
-    // An unknown selector may mean any GPU, and what an absent one had is not given up.
-    uncertain = uncertain || !selection.unknown.empty() || !selection.absent.empty();
-    for (const auto& selected : selection.gpus) {
-      managed.insert(selected.gpu->address);
-      compare(selected, wish, state, proposal);
-    }
-  }
-  if (uncertain) return proposal;
+  const bool certain = select_each(wishes_, *inventory, [&](const auto& selected, const auto& wish) {
+    managed.insert(selected.gpu->address);
+    compare(selected, wish, state, proposal);
+  });
+  if (!certain) return proposal;
   for (const auto& [object, owned] : input.owned.of(input.document))
     if (const auto address = gpu_of_object(object, field); address && !managed.contains(*address))
       give_back(object, owned, inventory->find(*address), state, proposal);

@@ -154,18 +154,27 @@ enum SchedulerPolicy : unsigned { best_effort = 1, equal_share = 2, fixed_share 
 /// NVML_VGPU_SCHEDULER_ARR_*: adaptive round robin, the strict round robin of the registry key RmPVMRL.
 enum RoundRobin : unsigned { round_robin_default = 0, round_robin_off = 1, round_robin_on = 2 };
 
+struct PlainParameters {
+  unsigned timeslice_ns;
+};
+
+struct RoundRobinState {
+  unsigned averaging;
+  unsigned timeslice_ns;
+};
+
+struct RoundRobinSetting {
+  unsigned averaging;
+  unsigned frequency_hz;
+};
+
 /// nvmlVgpuSchedulerGetState_t. The union of its parameters is told apart by round_robin.
 struct SchedulerState {
   unsigned policy;
   unsigned round_robin;
   union {
-    struct {
-      unsigned averaging;
-      unsigned timeslice_ns;
-    } with_round_robin;
-    struct {
-      unsigned timeslice_ns;
-    } plain;
+    RoundRobinState with_round_robin;
+    PlainParameters plain;
   };
 };
 
@@ -174,13 +183,8 @@ struct SchedulerSetting {
   unsigned policy;
   unsigned round_robin;
   union {
-    struct {
-      unsigned averaging;
-      unsigned frequency_hz;
-    } with_round_robin;
-    struct {
-      unsigned timeslice_ns;
-    } plain;
+    RoundRobinSetting with_round_robin;
+    PlainParameters plain;
   };
 };
 
