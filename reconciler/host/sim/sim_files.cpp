@@ -2,8 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <deque>
-#include <set>
+#include <ranges>
 #include <type_traits>
 
 #include <fmt/core.h>
@@ -48,6 +47,12 @@ std::string below(const std::string& path) {
   return path == "/" ? path : path + "/";
 }
 
+/// The parts that are still to come, the next one last, behind a path.
+std::string with_rest(std::string path, const std::vector<std::string_view>& rest) {
+  for (const auto part : std::views::reverse(rest)) path.append("/").append(part);
+  return path;
+}
+
 }  // namespace
 
 const HostFile::Entry* SimFiles::find(const std::string& path) const {
@@ -68,31 +73,49 @@ bool SimFiles::is_directory(const std::string& path) const {
           as<HostFile::Link>(entry) == nullptr && has_children(path));
 }
 
+std::size_t SimFiles::length_of_known_directories(const std::string& path) const {
+  const auto shared_with = [&](const std::string& other) {
+    const auto same = static_cast<std::size_t>(std::ranges::mismatch(path, other).in1 - path.begin());
+    const bool is_inside = same == path.size() && same < other.size() && other[same] == '/';
+    return is_inside ? same : path.rfind('/', same - 1);
+  };
+  const auto next = entries_.lower_bound(path);
+  return std::max(next == entries_.end() ? 0 : shared_with(next->first),
+                  next == entries_.begin() ? 0 : shared_with(std::prev(next)->first));
+}
+
 Result<std::string> SimFiles::resolve(const std::string& path, bool follow_last) const {
   if (!path.starts_with('/'))
     return fail(ErrorKind::invalid, fmt::format("'{}' is not an absolute path", path));
-  std::deque<std::string> rest;
-  for (const auto part : split(path, '/')) rest.emplace_back(part);
+  std::vector<std::string_view> rest;  // the next one last
+  const auto go_on_with = [&](std::string_view way) {
+    const auto parts = split(way, '/');
+    rest.insert(rest.end(), parts.rbegin(), parts.rend());
+  };
+  go_on_with(path);
   std::string at;
+  constexpr auto untold = std::string::npos;
+  auto known = untold;  // up to here `at` and `rest` are directories
   int links = 0;
   while (!rest.empty()) {
-    const std::string part = std::move(rest.front());
-    rest.pop_front();
+    const auto part = rest.back();
+    rest.pop_back();
     if (part.empty() || part == ".") continue;
     if (part == "..") {
       at.resize(at.empty() ? 0 : at.rfind('/'));
+      known = untold;
       continue;
     }
-    const std::string next = at + "/" + part;
-    const auto* link = as<HostFile::Link>(find(next));
-    if (link == nullptr || (rest.empty() && !follow_last)) {
-      at = next;
-      continue;
-    }
+    const auto parent = at.size();
+    at.append("/").append(part);
+    if (known == untold) known = length_of_known_directories(with_rest(at, rest));
+    if (at.size() <= known) continue;
+    const auto* link = as<HostFile::Link>(find(at));
+    if (link == nullptr || (rest.empty() && !follow_last)) continue;
     if (++links > link_limit) return std::unexpected(system_error(ELOOP, "resolve", path));
-    if (link->target.starts_with('/')) at.clear();
-    const auto target = split(link->target, '/');
-    rest.insert(rest.begin(), target.begin(), target.end());
+    at.resize(link->target.starts_with('/') ? 0 : parent);
+    go_on_with(link->target);
+    known = untold;
   }
   return at.empty() ? Result<std::string>("/") : Result<std::string>(at);
 }
@@ -129,15 +152,15 @@ std::vector<std::string> SimFiles::names(const std::string& path) const {
   const auto real = resolve(path);
   if (!real) return {};
   const std::string prefix = below(*real);
-  std::set<std::string> found;
+  std::vector<std::string> found;
   auto next = entries_.upper_bound(prefix);
   while (next != entries_.end() && next->first.starts_with(prefix)) {
     const auto end = next->first.find('/', prefix.size());
-    const auto name = next->first.substr(prefix.size(), end == std::string::npos ? end : end - prefix.size());
-    found.insert(name);
-    next = end == std::string::npos ? std::next(next) : entries_.lower_bound(end_of(prefix + name));
+    found.push_back(next->first.substr(prefix.size(), end == std::string::npos ? end : end - prefix.size()));
+    next = end == std::string::npos ? std::next(next) : entries_.lower_bound(end_of(prefix + found.back()));
   }
-  return {found.begin(), found.end()};
+  std::ranges::sort(found);
+  return found;
 }
 
 Result<std::string> SimFiles::link_target(const std::string& path) const {

@@ -48,6 +48,9 @@ class SimFiles final : public FileReader, public FileWriter {
 
  private:
   [[nodiscard]] const HostFile::Entry* find(const std::string& path) const;
+  /// How much of a path are directories without a link among them, as far as its neighbours among the entries
+  /// tell: 0, or up to a '/' or the end.
+  [[nodiscard]] std::size_t length_of_known_directories(const std::string& path) const;
   [[nodiscard]] bool has_children(const std::string& path) const;
   [[nodiscard]] bool is_directory(const std::string& path) const;
   void keep_parent(const std::string& path);

@@ -210,7 +210,8 @@ unsigned SimMdev::room_in(const PciAddress& parent, const std::string& directory
   }
   const auto gpu = tree_.physical_function_of(parent).value_or(parent);
   const auto types = types_.of(gpu);
-  return counted_room(parent, type_in(directory, types), vgpus_on(gpu, types));
+  const auto present = vgpus_on(gpu, types);
+  return counted_room(parent, present)(type_in(directory, types));
 }
 
 const catalog::VgpuType* SimMdev::type_in(const std::string& directory, const Types& types) const {
@@ -220,12 +221,14 @@ const catalog::VgpuType* SimMdev::type_in(const std::string& directory, const Ty
   return known == types.end() ? nullptr : known->type;
 }
 
-unsigned SimMdev::counted_room(const PciAddress& parent, const catalog::VgpuType* type,
-                               const Present& present) const {
-  const auto gpu = tree_.physical_function_of(parent).value_or(parent);
-  const unsigned room = type == nullptr ? 0 : types_.room(gpu, *type, present);
-  if (!tree_.physical_function_of(parent)) return room;
-  return devices_on(parent).empty() ? std::min(room, 1U) : 0;
+std::function<unsigned(const catalog::VgpuType*)> SimMdev::counted_room(const PciAddress& parent,
+                                                                        const Present& present) const {
+  const auto gpu = tree_.physical_function_of(parent);
+  if (gpu && !devices_on(parent).empty()) return [](const auto*) { return 0U; };
+  return [this, &present, is_function = gpu.has_value(), of = gpu.value_or(parent)](const auto* type) {
+    const unsigned room = type == nullptr ? 0 : types_.room(of, *type, present);
+    return is_function ? std::min(room, 1U) : room;
+  };
 }
 
 SimMdev::Present SimMdev::vgpus_on(const PciAddress& gpu, const Types& types) const {
@@ -243,10 +246,10 @@ SimMdev::Present SimMdev::vgpus_on(const PciAddress& gpu, const Types& types) co
 
 void SimMdev::show_room(const PciAddress& parent, const Types& types, const Present& present) {
   const std::string all = tree_.directory_of(parent).value_or("") + "/" + types_directory;
+  const auto room_for = counted_room(parent, present);
   for (const auto& id : tree_.files().names(all)) {
     const std::string at = all + "/" + id;
-    tree_.files().put_text(at + "/available_instances",
-                           fmt::format("{}\n", counted_room(parent, type_in(at, types), present)));
+    tree_.files().put_text(at + "/available_instances", fmt::format("{}\n", room_for(type_in(at, types))));
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -54,8 +55,9 @@ class SimMdev {
   [[nodiscard]] unsigned room_in(const PciAddress& parent, const std::string& directory) const;
   /// By a directory with the type's name; null: none of these.
   [[nodiscard]] const catalog::VgpuType* type_in(const std::string& directory, const Types& types) const;
-  [[nodiscard]] unsigned counted_room(const PciAddress& parent, const catalog::VgpuType* type,
-                                      const Present& present) const;
+  /// How many more of a type, null for an unknown one, beside `present`, which is to outlive it.
+  [[nodiscard]] std::function<unsigned(const catalog::VgpuType*)> counted_room(const PciAddress& parent,
+                                                                               const Present& present) const;
   [[nodiscard]] Present vgpus_on(const PciAddress& gpu, const Types& types) const;
   void show_room(const PciAddress& parent, const Types& types, const Present& present);
   SimDeviceTree& tree_;
