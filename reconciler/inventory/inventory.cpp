@@ -30,14 +30,15 @@ std::string_view last_part(std::string_view path) {
   return path.substr(path.rfind('/') + 1);
 }
 
-/// What is asked of one PCI function's folder.
+/// What is asked of one PCI function's folder. It keeps why something could not be read: what is not there
+/// is no failure.
 class DeviceFolder {
  public:
   DeviceFolder(const FileReader& files, const PciAddress& address)
       : files_(files), path_(fmt::format("{}/{}", devices_directory, address.to_string())) {}
 
   [[nodiscard]] Result<std::uint64_t> number(const char* attribute) const {
-    const auto text = files_.read(at(attribute));
+    const auto text = noted(files_.read(at(attribute)));
     if (!text) return std::unexpected(text.error());
     const auto value = parse_unsigned(trim(*text));
     if (!value) return fail(ErrorKind::invalid, fmt::format("{} is no number", at(attribute)));
@@ -47,20 +48,16 @@ class DeviceFolder {
   [[nodiscard]] Number number_or_zero(const char* attribute) const {
     return static_cast<Number>(number(attribute).value_or(0));
   }
-  /// As `number`; a file that is not there holds none.
-  [[nodiscard]] Result<std::uint64_t> number_if_there(const char* attribute) const {
-    auto value = number(attribute);
-    return !value && value.error().kind == ErrorKind::not_found ? 0 : value;
+  [[nodiscard]] std::string text_or_empty(const char* attribute) const {
+    return noted(files_.read(at(attribute))).value_or("");
   }
-  /// As `linked`; noted in `unreadable` if it cannot be told.
-  [[nodiscard]] std::string linked(const std::string& link, std::optional<Error>& unreadable) const {
-    const auto target = files_.link_target(at(link));
-    if (!target && target.error().kind != ErrorKind::not_found) unreadable = target.error();
-    return target ? std::string(last_part(*target)) : std::string{};
+  [[nodiscard]] std::vector<std::string> names(const char* folder) const {
+    return noted(files_.list(at(folder))).value_or(std::vector<std::string>{});
   }
+  [[nodiscard]] bool has(const char* name) const { return noted(files_.exists(at(name))).value_or(false); }
   /// The last part of where a link points; empty: there is none.
   [[nodiscard]] std::string linked(const std::string& link) const {
-    const auto target = files_.link_target(at(link));
+    const auto target = noted(files_.link_target(at(link)));
     return target ? std::string(last_part(*target)) : std::string{};
   }
   [[nodiscard]] std::optional<unsigned> iommu_group() const {
@@ -68,27 +65,38 @@ class DeviceFolder {
     return number ? std::optional(static_cast<unsigned>(*number)) : std::nullopt;
   }
   [[nodiscard]] std::string at(std::string_view name) const { return fmt::format("{}/{}", path_, name); }
+  [[nodiscard]] const std::optional<Error>& failure() const { return failure_; }
 
  private:
+  template <class T>
+  Result<T> noted(Result<T> read) const {
+    if (!read && read.error().kind != ErrorKind::not_found) failure_ = read.error();
+    return read;
+  }
+
   const FileReader& files_;
   std::string path_;
+  mutable std::optional<Error> failure_;
 };
 
-PciFunction read_function(const FileReader& files, const PciAddress& address) {
-  const DeviceFolder folder(files, address);
+PciFunction read_ids(const DeviceFolder& folder, const PciAddress& address) {
   PciFunction function{.address = address};
   function.vendor_id = folder.number_or_zero<std::uint16_t>("vendor");
   function.device_id = folder.number_or_zero<std::uint16_t>("device");
   function.subsystem_vendor_id = folder.number_or_zero<std::uint16_t>("subsystem_vendor");
   function.subsystem_device_id = folder.number_or_zero<std::uint16_t>("subsystem_device");
   function.class_code = folder.number_or_zero<std::uint32_t>("class");
-  function.driver = folder.linked("driver", function.unreadable);
-  const auto override_text = files.read(folder.at("driver_override"));
-  if (!override_text && override_text.error().kind != ErrorKind::not_found)
-    function.unreadable = override_text.error();
-  const auto overriding = override_text ? trim(*override_text) : std::string_view{};
+  return function;
+}
+
+PciFunction read_function(const DeviceFolder& folder, const PciAddress& address) {
+  auto function = read_ids(folder, address);
+  function.driver = folder.linked("driver");
+  const auto text = folder.text_or_empty("driver_override");
+  const auto overriding = trim(text);
   if (overriding != "(null)") function.driver_override = overriding;  // how the kernel writes "none"
   function.iommu_group = folder.iommu_group();
+  function.unreadable = folder.failure();
   return function;
 }
 
@@ -111,30 +119,27 @@ std::optional<unsigned> read_gpu_instance(const FileReader& files, const std::st
 
 /// Source: NVIDIA Virtual GPU Software User Guide, "Creating an NVIDIA vGPU on a Linux with KVM Hypervisor"
 /// and "… that Uses a Vendor-Specific VFIO Framework".
-void read_vgpu_interface(const FileReader& files, const DeviceFolder& folder, VirtualFunction& function,
-                         std::optional<Error>& unreadable) {
+void read_vgpu_interface(const FileReader& files, const DeviceFolder& folder, VirtualFunction& function) {
   const auto type = folder.number("nvidia/current_vgpu_type");
   if (type) {
     function.framework = VgpuFramework::vendor_specific;
     function.vgpu_type = static_cast<unsigned>(*type);
     if (*type != 0) function.gpu_instance = read_gpu_instance(files, folder.at("nvidia/gpu_instance_id"));
-  } else if (type.error().kind != ErrorKind::not_found) {
-    unreadable = type.error();
-  } else if (files.exists(folder.at("mdev_supported_types")).value_or(false)) {
+  } else if (folder.has("mdev_supported_types")) {
     function.framework = VgpuFramework::mediated;
   }
 }
 
 void read_virtual_functions(const FileReader& files, const DeviceFolder& folder, Gpu& gpu) {
-  const auto count = folder.number_if_there("sriov_numvfs");
-  if (!count) gpu.unreadable = count.error();
-  for (unsigned index = 0; index < std::min(count.value_or(0), most_functions); ++index) {
-    const auto address = PciAddress::parse(folder.linked(fmt::format("virtfn{}", index), gpu.unreadable));
+  const auto count = folder.number_or_zero<std::uint64_t>("sriov_numvfs");
+  for (unsigned index = 0; index < std::min(count, most_functions); ++index) {
+    const auto address = PciAddress::parse(folder.linked(fmt::format("virtfn{}", index)));
     if (!address) continue;
     const DeviceFolder function(files, *address);
-    auto driver = function.linked("driver", gpu.unreadable);
+    auto driver = function.linked("driver");
     gpu.functions.push_back({index, *address, std::move(driver), function.iommu_group()});
-    read_vgpu_interface(files, function, gpu.functions.back(), gpu.unreadable);
+    read_vgpu_interface(files, function, gpu.functions.back());
+    if (function.failure()) gpu.unreadable = function.failure();
   }
 }
 
@@ -167,42 +172,44 @@ class Reader {
     for (const auto& name : *names)
       if (const auto address = PciAddress::parse(name)) addresses_.push_back(*address);
     std::ranges::sort(addresses_);
-    for (const auto& address : addresses_) {
-      const auto type = class_of_nvidias(address);
-      if (!type) return std::unexpected(Error(type.error()).within("cannot tell which GPUs there are"));
-      if (*type >> 8 == switch_class) inventory_.nvswitches.push_back(address);
-      if (*type >> 16 == display_class && DeviceFolder(files_, address).linked("physfn").empty())
-        inventory_.gpus.push_back(read_gpu(address));
-    }
-    read_mediated_devices();
+    for (const auto& address : addresses_)
+      if (auto read = read_device(address); !read)
+        return std::unexpected(std::move(read).error().within("cannot tell which GPUs there are"));
+    if (auto read = read_mediated_devices(); !read)
+      return std::unexpected(std::move(read).error().within("cannot tell which vGPUs there are"));
     read_slots();
     read_record();
     return std::move(inventory_);
   }
 
  private:
-  /// 0: it is another maker's.
-  [[nodiscard]] Result<std::uint64_t> class_of_nvidias(const PciAddress& address) const {
+  Result<void> read_device(const PciAddress& address) {
     const DeviceFolder folder(files_, address);
-    const auto vendor = folder.number_if_there("vendor");
-    if (!vendor) return std::unexpected(vendor.error());
-    return *vendor == nvidia_vendor ? folder.number_if_there("class") : 0;
+    const bool is_nvidias = folder.number_or_zero<std::uint16_t>("vendor") == nvidia_vendor;
+    const auto type = is_nvidias ? read_ids(folder, address).class_code : 0;
+    const bool is_display = type >> 16 == display_class;
+    const bool is_virtual = is_display && !folder.linked("physfn").empty();
+    if (folder.failure()) return std::unexpected(*folder.failure());
+    if (type >> 8 == switch_class) inventory_.nvswitches.push_back(address);
+    if (is_display && !is_virtual) inventory_.gpus.push_back(read_gpu(address));
+    return {};
   }
 
   Gpu read_gpu(const PciAddress& address) {
     const DeviceFolder folder(files_, address);
-    Gpu gpu{read_function(files_, address)};
-    gpu.boot_display = read_boot_display(folder);
+    Gpu gpu{read_function(folder, address)};
+    gpu.boot_display = read_boot_display({files_, address});
     if (const auto total = folder.number("sriov_totalvfs"))
       gpu.total_functions = static_cast<unsigned>(*total);
     else if (total.error().kind != ErrorKind::not_found)
       gpu.total_functions = Observed<unsigned>::unknown(total.error().message);
     if (!gpu.total_functions.is_absent()) read_virtual_functions(files_, folder, gpu);
+    for (const auto& node : folder.names("drm"))
+      if (node.starts_with("card") || node.starts_with("renderD")) gpu.drm_nodes.push_back(node);
+    if (folder.failure()) gpu.unreadable = folder.failure();
     read_companions(gpu);
     read_group(gpu);
     read_driver_information(files_, gpu);
-    for (const auto& node : files_.list(folder.at("drm")).value_or(std::vector<std::string>{}))
-      if (node.starts_with("card") || node.starts_with("renderD")) gpu.drm_nodes.push_back(node);
     return gpu;
   }
 
@@ -212,33 +219,38 @@ class Reader {
              other.device == gpu.address.device && other != gpu.address;
     };
     for (const auto& address : addresses_)
-      if (same_slot(address) && DeviceFolder(files_, address).linked("physfn").empty())
-        gpu.companions.push_back(read_function(files_, address));
+      if (const DeviceFolder folder(files_, address); same_slot(address) && folder.linked("physfn").empty())
+        gpu.companions.push_back(read_function(folder, address));
   }
 
   void read_group(Gpu& gpu) {
     if (!gpu.iommu_group) return;
     const auto members = files_.list(fmt::format("/sys/kernel/iommu_groups/{}/devices", *gpu.iommu_group));
+    if (!members && members.error().kind != ErrorKind::not_found) gpu.unreadable = members.error();
     for (const auto& name : members.value_or(std::vector<std::string>{})) {
       const auto address = PciAddress::parse(name);
       if (!address || *address == gpu.address || gpu.function_at(*address) != nullptr ||
           std::ranges::find(gpu.companions, *address, &PciFunction::address) != gpu.companions.end())
         continue;
-      auto neighbour = read_function(files_, *address);
+      auto neighbour = read_function({files_, *address}, *address);
       const auto type = neighbour.class_code >> 8;
       if (type != host_bridge && type != pci_bridge) gpu.group_neighbours.push_back(std::move(neighbour));
     }
   }
 
-  void read_mediated_devices() {
-    for (const auto& name : files_.list(mdev_directory).value_or(std::vector<std::string>{})) {
+  Result<void> read_mediated_devices() {
+    const auto names = files_.list(mdev_directory);
+    if (!names && names.error().kind != ErrorKind::not_found) return std::unexpected(names.error());
+    for (const auto& name : names.value_or(std::vector<std::string>{})) {
       const auto uuid = Uuid::parse(name);
       if (!uuid) continue;
       auto device = read_mediated_device(files_, *uuid);
+      if (!device && device.error().kind != ErrorKind::not_found) return std::unexpected(device.error());
       auto* gpu = device ? gpu_of(device->parent) : nullptr;
       if (gpu != nullptr) gpu->mediated_devices.push_back(*std::move(device));
     }
     for (auto& gpu : inventory_.gpus) std::ranges::sort(gpu.mediated_devices, {}, &MediatedDevice::uuid);
+    return {};
   }
 
   /// "0000:41:00" in the file `address` of a slot names all functions at once.

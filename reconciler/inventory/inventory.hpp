@@ -26,7 +26,7 @@ struct PciFunction {
   std::string driver;                   ///< bound driver; empty: none
   std::string driver_override;          ///< the one driver that may bind it; empty: any that matches
   std::optional<unsigned> iommu_group;  ///< nothing: the IOMMU is off
-  /// Why its driver, or which functions it has, cannot be told; nothing: it can.
+  /// Why something of it cannot be told, as its driver or its virtual functions; nothing: all can.
   std::optional<Error> unreadable;
 
   /// "10de:20b0/10de:134f", as selectors write it.
@@ -119,7 +119,8 @@ struct Inventory {
 /// Reads one mediated device. not_found: it is not there.
 [[nodiscard]] Result<MediatedDevice> read_mediated_device(const FileReader& files, const Uuid& uuid);
 
-/// Reads it, once in a look. not_found: the host has no PCI bus.
+/// Reads it, once in a look. not_found: the host has no PCI bus. Other errors: it cannot be told which GPUs
+/// or vGPUs there are.
 [[nodiscard]] std::shared_ptr<const Result<Inventory>> inventory_of(const HostView& host);
 
 }  // namespace gpuhost

@@ -17,6 +17,7 @@ template <class T>
 [[nodiscard]] std::optional<Observed<T>> reported(const std::shared_ptr<const Result<GpuReports>>& reports,
                                                   const Gpu& gpu, Observed<T> GpuReport::* part) {
   using Seen = Observed<T>;
+  if (gpu.unreadable) return Seen::unknown(gpu.unreadable->message);
   if (gpu.driver != gpu_facts::nvidia_driver) return std::nullopt;
   if (reports == nullptr) return Seen::unknown("no kernel runs under --root");
   if (!*reports) return Seen::unknown(reports->error().sentence());

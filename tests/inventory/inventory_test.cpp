@@ -52,7 +52,8 @@ TEST(Inventory, ReadsWhatSysfsSaysOfAGpu) {
 
 TEST(Inventory, WhatCannotBeReadIsNotTakenForAbsent) {
   const Error broken{ErrorKind::io, "input/output error"};
-  for (const char* file : {"driver", "sriov_numvfs"}) {
+  for (const char* file :
+       {"driver", "driver_override", "iommu_group", "sriov_totalvfs", "sriov_numvfs", "virtfn0", "drm"}) {
     auto host = host_with_gpu();
     put_virtual_functions(host, gpu_address, {"0000:41:00.4"}, 20);
     host.errors.emplace(pci_devices + gpu_address + "/" + file, broken);
@@ -60,7 +61,7 @@ TEST(Inventory, WhatCannotBeReadIsNotTakenForAbsent) {
     ASSERT_TRUE(inventory.gpus.at(0).unreadable) << file;
     EXPECT_EQ(inventory.gpus[0].unreadable->message, broken.message);
   }
-  for (const char* file : {"vendor", "class"}) {
+  for (const char* file : {"vendor", "class", "device", "subsystem_vendor", "subsystem_device", "physfn"}) {
     auto host = host_with_gpu();
     host.errors.emplace(pci_devices + gpu_address + "/" + file, broken);
     const auto seen = inventory_of(host.view());

@@ -161,7 +161,11 @@ TEST(VgpuRules, ABoardThatNeedsSriovAndHasNone) {
   host.add_gpu(a100, "0x20f1", "0x030200");
   EXPECT_THAT(why_not(host, a100, "A100-8C"), HasSubstr("SR-IOV in the firmware"));
   host.fake.errors[pci_devices + a100 + "/sriov_totalvfs"] = Error{ErrorKind::denied, "no permission"};
-  EXPECT_THAT(why_not(host, a100, "A100-8C"), HasSubstr("cannot be told: no permission"));
+  const auto proposal = plan(host, {listing("left", a100, {some("v", "A100-8C")})});
+  EXPECT_THAT(proposal.steps, IsEmpty());
+  ASSERT_EQ(proposal.findings.size(), 1U);
+  EXPECT_EQ(proposal.findings[0].verdict, Finding::Verdict::unknown);
+  EXPECT_EQ(proposal.findings[0].reason, "no permission");
 }
 
 TEST(VgpuRules, ABoardWithSriovAndVgpusOnTheGpuItself) {

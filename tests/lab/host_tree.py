@@ -18,7 +18,7 @@ UNUSED_MODULES = ["sound"] + [f"drivers/{part}" for part in [
     "usb"]]
 OPTIONS = [
     *(f"--dpkgopt=path-exclude=/lib/modules/*/kernel/{part}/*" for part in UNUSED_MODULES),
-    "--dpkgopt=path-include=/lib/modules/*/kernel/drivers/media/cec/*",  # nouveau needs it
+    *(f"--dpkgopt=path-include=/lib/modules/*/kernel/drivers/media/{part}/*" for part in ["cec", "rc"]),  # nouveau needs them
     # Before the kernel is configured, which makes an initramfs.
     f"--essential-hook=sync-in {shlex.quote(str(OVERLAY))} /",
     "--essential-hook=echo grub-pc grub-pc/install_devices_empty boolean true | chroot \"$1\" debconf-set-selections",

@@ -129,7 +129,6 @@ std::optional<Truth> Functions::holds_in(const Fact& fact, const FunctionsState&
   if (seen == nullptr) return Truth::unknown(state.inventory->error().message);
   const auto* gpu = seen->find(*address);
   if (gpu == nullptr) return Truth::of(false);
-  if (gpu->total_functions.is_unknown()) return Truth::unknown(gpu->total_functions.reason());
   if (gpu->unreadable) return Truth::unknown(gpu->unreadable->message);
   return Truth::of(std::string_view(state.word_of(*gpu)) ==
                    (fact.state == enabled_state ? "enabled" : "disabled"));

@@ -113,11 +113,10 @@ void compare(const SelectedGpu& selected, const FunctionsWish& wish, const Funct
                   .desired = word(enable),
                   .observed = state.word_of(gpu),
                   .object = gpu_object(gpu, Functions::field)};
-  if (gpu.total_functions.is_unknown() || gpu.unreadable) {
+  if (gpu.unreadable) {
     finding.verdict = Finding::Verdict::unknown;
     finding.observed = nullptr;
-    finding.reason =
-        gpu.total_functions.is_unknown() ? gpu.total_functions.reason() : gpu.unreadable->message;
+    finding.reason = gpu.unreadable->message;
     if (said) proposal.findings.push_back(std::move(finding));
     return;
   }
@@ -182,17 +181,17 @@ void give_back(const std::string& object, const Ownership::Object& owned, const 
                                          gpu != nullptr ? Json(state.word_of(*gpu)) : owned.applied));
   };
   if (gpu == nullptr) return leave("the GPU is not there any more");
+  const auto cannot_tell = [&](const char* what, const Error& why) {
+    proposal.notes.push_back(
+        {Note::Severity::warning, object,
+         fmt::format("the document no longer names them, and {} cannot be told: {}", what, why.message),
+         why.advice});
+  };
+  if (gpu->unreadable) return cannot_tell("whether they are on", *gpu->unreadable);
   const auto was = former_word(owned, *gpu);
   if (was.empty()) return leave("what they were before is not known of this GPU");
   if (was == state.word_of(*gpu)) return leave({});
-  if (const auto& unknown = state.usage->unknown()) {
-    proposal.notes.push_back({Note::Severity::warning, object,
-                              "the document no longer names them, and whether the GPU is in use cannot be "
-                              "told: " +
-                                  unknown->message,
-                              unknown->advice});
-    return;
-  }
+  if (const auto& unknown = state.usage->unknown()) return cannot_tell("whether the GPU is in use", *unknown);
   const bool enable = was == word(true);
   if (const auto why = obstacle_to_give_back(*gpu, enable, state, input); !why.empty()) return leave(why);
   auto step = switch_step(*gpu, enable, state);

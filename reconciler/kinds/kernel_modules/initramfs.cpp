@@ -50,6 +50,8 @@ std::optional<Initramfs> find_initramfs(const HostView& host) {
       found.copied = std::unexpected(known.error());
     if (!host.running)
       found.blocked = "commands do not run under --root; run " + join(argv, " ") + " in the image";
+    else if (!there)
+      found.blocked = "cannot tell which generator of the initramfs there is: " + there.error().message;
     return found;
   }
   return std::nullopt;

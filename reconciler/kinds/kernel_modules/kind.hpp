@@ -24,7 +24,7 @@ struct KernelModulesState {
     std::map<std::string, std::map<std::string, Result<std::string>>> parameters;
     /// PCI functions that the drivers of modules on record, or to be blocked, have, by module; of those to be
     /// unloaded the console only.
-    std::map<std::string, std::vector<PciAddress>> bound;
+    Result<std::map<std::string, std::vector<PciAddress>>> bound;
   };
   /// Of the document, with the options of single GPUs.
   std::vector<KernelModuleSpec> spec;

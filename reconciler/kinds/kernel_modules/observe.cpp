@@ -35,8 +35,8 @@ bool is_console(const FileReader& files, const PciAddress& device) {
 
 /// Unloading a driver takes its devices from it, used or not. PCI drivers are named as their modules, with
 /// `-` where those have `_`, or they are not found here.
-std::map<std::string, std::vector<PciAddress>> devices_of_modules(const FileReader& files,
-                                                                  const std::vector<KernelModuleSpec>& spec) {
+Result<std::map<std::string, std::vector<PciAddress>>> devices_of_modules(
+    const FileReader& files, const std::vector<KernelModuleSpec>& spec) {
   constexpr const char* drivers_directory = "/sys/bus/pci/drivers";
   std::map<std::string, std::vector<PciAddress>> bound;
   if (const auto owned = Ownership::load(files))
@@ -49,11 +49,19 @@ std::map<std::string, std::vector<PciAddress>> devices_of_modules(const FileRead
       if (module.state == KernelModuleSpec::State::unloaded) asked_for.insert(module.name);
     }
   if (bound.empty()) return bound;
-  for (const auto& driver : files.list(drivers_directory).value_or(std::vector<std::string>{})) {
+  const auto list = [&](const std::string& directory) {
+    auto names = files.list(directory);
+    const bool is_missing = !names && names.error().kind == ErrorKind::not_found;
+    return is_missing ? std::vector<std::string>{} : std::move(names);
+  };
+  const auto drivers = list(drivers_directory);
+  if (!drivers) return std::unexpected(drivers.error());
+  for (const auto& driver : *drivers) {
     const auto module = bound.find(underscored(driver));
     if (module == bound.end()) continue;
-    const auto entries = files.list(fmt::format("{}/{}", drivers_directory, driver));
-    for (const auto& entry : entries.value_or(std::vector<std::string>{}))
+    const auto entries = list(fmt::format("{}/{}", drivers_directory, driver));
+    if (!entries) return std::unexpected(entries.error());
+    for (const auto& entry : *entries)
       if (const auto device = PciAddress::parse(entry);
           device && (!asked_for.contains(module->first) || is_console(files, *device)))
         module->second.push_back(*device);

@@ -80,8 +80,9 @@ class Comparison {
 /// PCI functions that the module's driver has: unloading takes them from it, the console among them.
 const std::vector<PciAddress>& Comparison::devices_of(const std::string& module) const {
   static const std::vector<PciAddress> none;
-  const auto found = state_.running->bound.find(module);
-  return found == state_.running->bound.end() ? none : found->second;
+  if (!state_.running->bound) return none;  // unreadable() says so
+  const auto found = state_.running->bound->find(module);
+  return found == state_.running->bound->end() ? none : found->second;
 }
 
 /// Modules to be unloaded that drive nothing and that nobody uses but modules that are to be unloaded too.
@@ -105,6 +106,7 @@ std::optional<Error> Comparison::unreadable() const {
   if (!state_.at_boot) return state_.at_boot.error();
   if (!state_.own_modprobe) return state_.own_modprobe.error();
   if (!state_.own_boot_list) return state_.own_boot_list.error();
+  if (state_.running && !state_.running->bound) return state_.running->bound.error();
   if (!state_.running || state_.running->loaded) return std::nullopt;
   const auto& error = state_.running->loaded.error();
   // A kernel without modules has none loaded; files for later kernels still count.

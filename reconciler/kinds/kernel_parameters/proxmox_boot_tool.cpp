@@ -23,6 +23,12 @@ class ProxmoxBootTool final : public BootLoader {
         "proxmox-boot-tool", std::vector<BootEntry>{}, BootConfiguration{}, {{{program, "refresh"}}}};
     if (!host.running)
       setup.rebuild_blocked = "commands do not run under --root; run proxmox-boot-tool refresh in the image";
+    if (const auto uuids = host.files.read(uuids_path); !uuids) {
+      // Whether the tool has this host's boot at all cannot be told.
+      setup.entries = std::unexpected(uuids.error());
+      setup.configuration = std::unexpected(uuids.error());
+      return setup;
+    }
     const auto configured = host.files.read(command_line_path);
     const auto known = refreshed.read(host.files);
     if (configured)

@@ -26,9 +26,6 @@ bool is_in_compute_mode(const GpuCase& on) {
 /// The driver has the GPU, with all its functions, and yet there is no vGPU to be had.
 std::string why_nothing_is_offered(const GpuCase& on) {
   const auto title = on.title();
-  if (on.uses_functions() && on.gpu.total_functions.is_unknown())
-    return fmt::format("whether {} can have virtual functions cannot be told: {}", title,
-                       on.gpu.total_functions.reason());
   if (on.uses_functions() && (on.gpu.total_functions.is_absent() || *on.gpu.total_functions == 0))
     return fmt::format("{} makes vGPUs of virtual functions and offers none: turn on SR-IOV in the firmware",
                        title);

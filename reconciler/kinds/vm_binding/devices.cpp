@@ -131,6 +131,7 @@ void DeviceTable::place_vgpus(const NamedDevices& entry, const SelectedGpu& sele
       place = function->address;
     else if (given[i] && given[i] == wishes[i].has)
       place = records[i]->parent;  // where it was when there were functions
+    if (gpu.unreadable) place = records[i] ? records[i]->parent : std::nullopt;
     if (place) vgpu_on_.emplace(*place, uuids[i]);
   }
 }
