@@ -127,7 +127,7 @@ static DEVICE_ATTR_RW(vgpu_params);
 
 static ssize_t gpu_instance_id_show(struct device *device, struct device_attribute *attribute, char *text)
 {
-	return sysfs_emit(text, "%u\n", mediated_of(device)->place.instance);
+	return lab_show_instance(&mediated_of(device)->place, text);
 }
 static DEVICE_ATTR_RO(gpu_instance_id);
 

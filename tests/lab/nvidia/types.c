@@ -120,3 +120,8 @@ void lab_leave_place(struct lab_place *place)
 	gpu->vgpus--;
 	mutex_unlock(&gpu->lock);
 }
+
+ssize_t lab_show_instance(const struct lab_place *place, char *text)
+{
+	return place->type->instance ? sysfs_emit(text, "%u\n", place->instance) : sysfs_emit(text, "\n");
+}

@@ -170,7 +170,7 @@ static ssize_t gpu_instance_id_show(struct device *device, struct device_attribu
 {
 	const struct typed_function *typed = READ_ONCE(folder_of(device)->typed);
 
-	return typed ? sysfs_emit(text, "%u\n", typed->place.instance) : 0;
+	return typed ? lab_show_instance(&typed->place, text) : 0;
 }
 static DEVICE_ATTR_RO(gpu_instance_id);
 

@@ -38,6 +38,8 @@ unsigned int lab_room(const struct lab_offer *offer, const struct lab_type *type
 /* -ENOSPC: there is none. Blocks while the module's parameter says so. */
 int lab_take_place(struct lab_place *place, struct lab_offer *offer, const struct lab_type *type);
 void lab_leave_place(struct lab_place *place);
+/* The text of gpu_instance_id; empty of a vGPU that is on none. */
+ssize_t lab_show_instance(const struct lab_place *place, char *text);
 
 /* params.c: the text of vgpu_params */
 struct lab_params {
