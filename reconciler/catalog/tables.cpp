@@ -86,6 +86,16 @@ class Row {
     return found == words.end() ? Value{} : found->second;
   }
 
+  template <class Value, std::size_t Words>
+  [[nodiscard]] std::optional<Value> optional_one_of(
+      const std::array<std::pair<std::string_view, Value>, Words>& words) {
+    const auto field = optional_text();
+    if (field.empty()) return std::nullopt;
+    const auto found = std::ranges::find(words, field, &std::pair<std::string_view, Value>::first);
+    require(found != words.end());
+    return found == words.end() ? std::nullopt : std::optional(found->second);
+  }
+
   [[nodiscard]] bool yes_or_no() {
     const auto field = text();
     require(field == "yes" || field == "no");
@@ -170,6 +180,8 @@ constexpr auto release_columns =
     std::to_array<std::string_view>({"release", "manager", "linux", "windows", "date", "sources"});
 constexpr auto branch_columns =
     std::to_array<std::string_view>({"major", "driver", "support", "end", "guests", "sources"});
+constexpr auto placement_columns =
+    std::to_array<std::string_view>({"framebuffer", "size", "starts", "except", "sources"});
 constexpr auto denied_columns = std::to_array<std::string_view>({"product", "board", "sources"});
 
 constexpr auto support_words =
@@ -285,6 +297,15 @@ DisplayMode read_display_mode(Row& row) {
   return mode;
 }
 
+VgpuPlacements read_vgpu_placements(Row& row) {
+  VgpuPlacements placements{.framebuffer_gb = row.number<unsigned>(),
+                            .size = row.number<unsigned>(),
+                            .starts = row.optional_numbers(),
+                            .except = row.optional_one_of(architecture_words)};
+  std::ignore = row.text();
+  return placements;
+}
+
 DeniedBoard read_denied_board(Row& row) {
   const DeniedBoard denied{.product = row.one_of(product_words), .board = row.text()};
   std::ignore = row.text();
@@ -323,6 +344,10 @@ Result<std::vector<DeniedBoard>> parse_denied_boards(std::string_view table) {
 
 Result<std::vector<DisplayMode>> parse_display_modes(std::string_view table) {
   return parse<DisplayMode>(table, display_columns, read_display_mode);
+}
+
+Result<std::vector<VgpuPlacements>> parse_vgpu_placements(std::string_view table) {
+  return parse<VgpuPlacements>(table, placement_columns, read_vgpu_placements);
 }
 
 }  // namespace gpuhost::catalog

@@ -7,6 +7,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "catalog/vgpu_placements.hpp"
+
 namespace gpuhost::catalog {
 namespace {
 
@@ -143,6 +145,25 @@ TEST(VgpuTypes, OfABoardBelongToIt) {
     EXPECT_FALSE(types_of(board).empty()) << board.name;
     for (const auto& type : types_of(board)) EXPECT_EQ(type.board, board.name);
   }
+}
+
+TEST(VgpuPlacements, AreThoseOfGpusOfOneSize) {
+  constexpr std::uint16_t a100 = 0x20f1;
+  constexpr std::uint16_t a30 = 0x20b7;
+  constexpr std::uint16_t l4 = 0x27b8;
+  constexpr std::uint16_t a40 = 0x2235;
+  EXPECT_THAT(placements_of(*board_of(a100, 0), 8), ElementsAre(0, 12, 20, 32));
+  EXPECT_THAT(placements_of(*board_of(a100, 0), 40), ElementsAre(0)) << "all of it";
+  EXPECT_THAT(placements_of(*board_of(a100, 0), 7), IsEmpty());
+  EXPECT_EQ(placements_of(*board_of(a30, 0), 1).size(), 16U);
+  EXPECT_THAT(placements_of(*board_of(l4, 0), 1), IsEmpty()) << "not seen of Ada";
+  EXPECT_THAT(placements_of(*board_of(a40, 0), 24), IsEmpty()) << "not seen of 48 GB";
+}
+
+TEST(VgpuPlacements, AGpuIsNamedByAboutWhatItHas) {
+  EXPECT_EQ(size_in_gb(*find_type("H100L-94C")->framebuffer_mb), 94U);
+  EXPECT_EQ(size_in_gb(*find_type("H100L-23C")->framebuffer_mb), 23U);
+  EXPECT_EQ(size_in_gb(*find_type("A100-20C")->framebuffer_mb), 20U);
 }
 
 }  // namespace

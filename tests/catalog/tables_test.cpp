@@ -136,6 +136,33 @@ TEST(Tables, OnlyBoardsWithMixedSizesHaveMixedCounts) {
       EXPECT_TRUE(board.mixed_sizes || type.max_mixed.value_or(0) == 0) << type.name;
 }
 
+TEST(Tables, PlacementsOfOneSizeLieApartWithinTheirGpu) {
+  const auto all = parse_vgpu_placements(vgpu_placements_table);
+  ASSERT_TRUE(all) << all.error().message;
+  for (const auto& one : *all) {
+    unsigned end = 0;
+    for (const auto start : one.starts) {
+      EXPECT_GE(start, end) << one.framebuffer_gb << " " << one.size;
+      end = start + one.size;
+    }
+    EXPECT_LE(end, one.framebuffer_gb) << one.size;
+  }
+}
+
+/// Two tables of NVIDIA's guides against each other.
+TEST(Tables, ThereAreAsManyPlacementsAsVgpusOfMixedSizesFit) {
+  unsigned checked = 0;
+  for (const auto& board : boards())
+    for (const auto& type : types_of(board)) {
+      if (!type.max_mixed || !type.framebuffer_mb) continue;
+      const auto placements = placements_of(board, size_in_gb(*type.framebuffer_mb));
+      if (placements.empty()) continue;
+      EXPECT_EQ(placements.size(), *type.max_mixed) << type.name;
+      ++checked;
+    }
+  EXPECT_GT(checked, 90U);
+}
+
 constexpr std::string_view head =
     "# comment\nname\tproduct\tdevice\tsubsystem\tgpus\tframebuffer\tsriov\tmixed_sizes\t"
     "architecture\tecc\tdisplay\tsources\n";
@@ -187,6 +214,17 @@ std::string problem_of_profile(std::string_view row) {
       "sources\n";
   const auto profiles = parse_mig_profiles(fmt::format("{}{}\n", columns, row));
   return profiles ? "" : profiles.error().message;
+}
+
+TEST(Tables, AnExceptionIsAnArchitecture) {
+  const auto problem = [](std::string_view except) {
+    const auto text = fmt::format("framebuffer\tsize\tstarts\texcept\tsources\n24\t1\t0,2\t{}\tx\n", except);
+    const auto placements = parse_vgpu_placements(text);
+    return placements ? std::string() : placements.error().message;
+  };
+  EXPECT_EQ(problem("-"), "");
+  EXPECT_EQ(problem("ada"), "");
+  EXPECT_EQ(problem("beech"), "line 2 is wrong at the column except");
 }
 
 TEST(Tables, ListsAndWordsOfARowAreChecked) {
