@@ -208,6 +208,7 @@ Result<void> SimGpus::set_mixed_sizes(const PciAddress& address, bool on) {
   if (!mixed_sizes_of(address, **gpu)) return fail(ErrorKind::unsupported, what + ": it has none");
   if (nvidia_.has_vgpus(address)) return fail(ErrorKind::busy, what + ": a vGPU is on the GPU");
   (*gpu)->mixed_sizes = on;
+  nvidia_.partitioned(address);
   return {};
 }
 

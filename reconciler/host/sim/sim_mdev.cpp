@@ -17,6 +17,7 @@ constexpr const char* mdev_parents = "/sys/class/mdev_bus";
 constexpr const char* types_directory = "mdev_supported_types";
 constexpr unsigned write_only = 0200;
 constexpr const char* gpu_instance_file = "/nvidia/gpu_instance_id";
+constexpr const char* placement_file = "/nvidia/placement_id";
 
 /// The keys of vgpu_params. Source: NVIDIA vGPU software user guide, "Setting vGPU Plugin Parameters".
 constexpr std::string_view parameter_keys[] = {"frame_rate_limiter", "disable_vnc",      "enable_uvm",
@@ -140,6 +141,9 @@ Result<void> SimMdev::create(const PciAddress& parent, const std::string& type, 
   if (const auto instance =
           made_of == nullptr ? std::nullopt : types_.instance_for(gpu, *made_of, vgpus_on(gpu, types)))
     files.put_text(device + gpu_instance_file, fmt::format("{}\n", *instance));
+  if (const auto placement =
+          made_of == nullptr ? std::nullopt : types_.placement_for(gpu, *made_of, vgpus_on(gpu, types)))
+    files.put_text(device + placement_file, fmt::format("{}\n", *placement));
   files.put(listed, HostFile::Link{sysfs_link(mdev_devices, device)});
   files.put(fmt::format("{}/devices/{}", at, uuid->to_string()),
             HostFile::Link{"../../../" + uuid->to_string()});
@@ -170,6 +174,16 @@ Result<void> SimMdev::set_parameters(const std::string& device, const std::strin
   const auto parameters = trim(text);
   if (!parameters.empty() && !are_parameters(parameters)) {
     return std::unexpected(system_error(EINVAL, "write", path));
+  }
+  if (const auto placement = asked_placement(parameters)) {
+    const auto parent = tree_.device_at(directory_above(device));
+    const auto gpu = parent ? tree_.physical_function_of(*parent).value_or(*parent) : PciAddress{};
+    const auto types = types_.of(gpu);
+    const auto vgpu = vgpu_at(device, types);
+    if (!vgpu || !types_.may_lie(gpu, *vgpu, vgpus_on(gpu, types), *placement))
+      return std::unexpected(system_error(EINVAL, "write", path));
+    if (vgpu->placement) tree_.files().put_text(device + placement_file, fmt::format("{}\n", *placement));
+    refresh(gpu);
   }
   tree_.files().put_text(path, std::string(parameters) + "\n");
   return {};
@@ -231,16 +245,21 @@ std::function<unsigned(const catalog::VgpuType*)> SimMdev::counted_room(const Pc
   };
 }
 
+std::optional<SimVgpu> SimMdev::vgpu_at(const std::string& device, const Types& types) const {
+  const auto* type = type_in(device + "/mdev_type", types);
+  if (type == nullptr) return std::nullopt;
+  const auto number = [&](const char* file) -> std::optional<unsigned> {
+    const auto read = parse_unsigned(trim(tree_.files().text(device + file).value_or("")));
+    return read ? std::optional(static_cast<unsigned>(*read)) : std::nullopt;
+  };
+  return SimVgpu{type, number(gpu_instance_file), number(placement_file)};
+}
+
 SimMdev::Present SimMdev::vgpus_on(const PciAddress& gpu, const Types& types) const {
   Present present;
-  for (const auto& parent : parents_on(gpu)) {
-    for (const auto& device : devices_on(parent)) {
-      const auto* type = type_in(device + "/mdev_type", types);
-      if (type == nullptr) continue;
-      const auto instance = parse_unsigned(trim(tree_.files().text(device + gpu_instance_file).value_or("")));
-      present.push_back({type, instance ? std::optional(static_cast<unsigned>(*instance)) : std::nullopt});
-    }
-  }
+  for (const auto& parent : parents_on(gpu))
+    for (const auto& device : devices_on(parent))
+      if (const auto vgpu = vgpu_at(device, types)) present.push_back(*vgpu);
   return present;
 }
 

@@ -58,6 +58,8 @@ class SimMdev {
   /// How many more of a type, null for an unknown one, beside `present`, which is to outlive it.
   [[nodiscard]] std::function<unsigned(const catalog::VgpuType*)> counted_room(const PciAddress& parent,
                                                                                const Present& present) const;
+  /// One of them; nothing: its type is not known.
+  [[nodiscard]] std::optional<SimVgpu> vgpu_at(const std::string& device, const Types& types) const;
   [[nodiscard]] Present vgpus_on(const PciAddress& gpu, const Types& types) const;
   void show_room(const PciAddress& parent, const Types& types, const Present& present);
   SimDeviceTree& tree_;

@@ -59,8 +59,26 @@ std::optional<Result<void>> SimVendorVfio::write(const std::string& path, std::s
   if (!is_setting) return std::unexpected(system_error(EACCES, "write", path));
   if (current_type(*function) == 0) return std::unexpected(system_error(EINVAL, "write", path));
   if (use_of_function(*function)) return std::unexpected(system_error(EBUSY, "write", path));
+  if (file == "vgpu_params") return set_parameters(*function, path, trim(text));
   tree_.files().put_text(path, std::string(trim(text)) + "\n");
   return Result<void>{};
+}
+
+Result<void> SimVendorVfio::set_parameters(const PciAddress& function, const std::string& path,
+                                           std::string_view text) {
+  const auto gpu = tree_.physical_function_of(function).value_or(function);
+  const auto types = types_.of(gpu);
+  const auto vgpu = vgpu_on(function, types);
+  if (const auto placement = asked_placement(text); vgpu && placement) {
+    if (!types_.may_lie(gpu, *vgpu, vgpus_on(gpu, types), *placement))
+      return std::unexpected(system_error(EINVAL, "write", path));
+    if (vgpu->placement)
+      tree_.files().put_text(tree_.directory_of(function).value_or("") + "/nvidia/placement_id",
+                             fmt::format("{}\n", *placement));
+  }
+  tree_.files().put_text(path, std::string(text) + "\n");
+  refresh(gpu);
+  return {};
 }
 
 Result<void> SimVendorVfio::set_type(const PciAddress& function, const std::string& path,
@@ -78,7 +96,7 @@ Result<void> SimVendorVfio::set_type(const PciAddress& function, const std::stri
     };
     const auto rows = lines(creatable);
     if (std::ranges::none_of(rows, offers)) return std::unexpected(system_error(EINVAL, "write", path));
-    show_instance(function, static_cast<unsigned>(*id));
+    show_place(function, static_cast<unsigned>(*id));
   } else {
     for (const char* name : {"gpu_instance_id", "placement_id", "vgpu_params"})
       tree_.files().put_text(fmt::format("{}/nvidia/{}", directory, name), "");
@@ -96,15 +114,20 @@ unsigned SimVendorVfio::current_type(const PciAddress& function) const {
   return static_cast<unsigned>(tree_.number(function, "nvidia/current_vgpu_type").value_or(0));
 }
 
+std::optional<SimVgpu> SimVendorVfio::vgpu_on(const PciAddress& function, const Types& types) const {
+  const auto known = std::ranges::find(types, current_type(function), &SimVgpuType::id);
+  if (known == types.end()) return std::nullopt;
+  const auto number = [&](const char* file) -> std::optional<unsigned> {
+    const auto read = tree_.number(function, file);
+    return read ? std::optional(static_cast<unsigned>(*read)) : std::nullopt;
+  };
+  return SimVgpu{known->type, number("nvidia/gpu_instance_id"), number("nvidia/placement_id")};
+}
+
 SimVendorVfio::Present SimVendorVfio::vgpus_on(const PciAddress& gpu, const Types& types) const {
   Present present;
-  for (const auto& function : tree_.virtual_functions_of(gpu)) {
-    const auto known = std::ranges::find(types, current_type(function), &SimVgpuType::id);
-    if (known == types.end()) continue;
-    const auto instance = tree_.number(function, "nvidia/gpu_instance_id");
-    present.push_back(
-        {known->type, instance ? std::optional(static_cast<unsigned>(*instance)) : std::nullopt});
-  }
+  for (const auto& function : tree_.virtual_functions_of(gpu))
+    if (const auto vgpu = vgpu_on(function, types)) present.push_back(*vgpu);
   return present;
 }
 
@@ -120,14 +143,17 @@ void SimVendorVfio::list_creatable(const PciAddress& function, const Types& type
 }
 
 /// The driver chooses it.
-void SimVendorVfio::show_instance(const PciAddress& function, unsigned type) {
+void SimVendorVfio::show_place(const PciAddress& function, unsigned type) {
   const auto gpu = tree_.physical_function_of(function).value_or(function);
   const auto types = types_.of(gpu);
   const auto known = std::ranges::find(types, type, &SimVgpuType::id);
-  const auto instance =
-      known == types.end() ? std::nullopt : types_.instance_for(gpu, *known->type, vgpus_on(gpu, types));
-  tree_.files().put_text(tree_.directory_of(function).value_or("") + "/nvidia/gpu_instance_id",
-                         instance ? fmt::format("{}\n", *instance) : "N/A\n");
+  if (known == types.end()) return;
+  const auto present = vgpus_on(gpu, types);
+  const auto instance = types_.instance_for(gpu, *known->type, present);
+  const auto directory = tree_.directory_of(function).value_or("") + "/nvidia/";
+  tree_.files().put_text(directory + "gpu_instance_id", instance ? fmt::format("{}\n", *instance) : "N/A\n");
+  if (const auto placement = types_.placement_for(gpu, *known->type, present))
+    tree_.files().put_text(directory + "placement_id", fmt::format("{}\n", *placement));
 }
 
 std::vector<bool> SimVendorVfio::uses_on_instance(const PciAddress& gpu, unsigned instance) const {

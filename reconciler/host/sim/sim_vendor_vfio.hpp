@@ -41,8 +41,11 @@ class SimVendorVfio {
 
   Result<void> set_type(const PciAddress& function, const std::string& path, std::string_view text);
   [[nodiscard]] unsigned current_type(const PciAddress& function) const;
+  Result<void> set_parameters(const PciAddress& function, const std::string& path, std::string_view text);
+  /// Nothing: it is none, or its type is not known.
+  [[nodiscard]] std::optional<SimVgpu> vgpu_on(const PciAddress& function, const Types& types) const;
   [[nodiscard]] Present vgpus_on(const PciAddress& gpu, const Types& types) const;
-  void show_instance(const PciAddress& function, unsigned type);
+  void show_place(const PciAddress& function, unsigned type);
   void list_creatable(const PciAddress& function, const Types& types, const Present& present);
   SimDeviceTree& tree_;
   const SimVgpuTypes& types_;
