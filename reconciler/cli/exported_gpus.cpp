@@ -7,12 +7,14 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "cli/exported_gpu_modes.hpp"
 #include "document/formats.hpp"
 #include "host/domain_xml.hpp"
 #include "inventory/gpu_reports.hpp"
 #include "inventory/holders.hpp"
 #include "inventory/inventory.hpp"
 #include "kinds/gpu_selection.hpp"
+#include "kinds/vgpu/params.hpp"
 #include "kinds/vgpu_functions.hpp"
 #include "peers/document_draft.hpp"
 
@@ -65,25 +67,44 @@ class VgpuEntries {
     ++entry->count;
     return &*entry;
   }
-  std::vector<Vgpus> take() { return std::move(all_); }
+  /// Where one lies that is of no use without all the others.
+  static void place(Vgpus& entry, std::optional<unsigned> placement) {
+    if (!placement) return;
+    if (!entry.placement) entry.placement.emplace();
+    entry.placement->value.push_back(*placement);
+  }
+  std::vector<Vgpus> take() {
+    for (auto& entry : all_)
+      if (entry.placement && entry.placement->value.size() != entry.count) entry.placement.reset();
+    return std::move(all_);
+  }
 
  private:
   std::vector<Vgpus> all_;
   std::map<std::string, unsigned> names_;
 };
 
-/// `types`: as GpuReport::vgpu_types. A function whose type they do not tell is left out.
-std::vector<Vgpus> vgpus_of(const Gpu& gpu, const std::map<unsigned, std::string>& types,
+/// A function whose type its driver does not tell is left out.
+std::vector<Vgpus> vgpus_of(const Gpu& gpu, const GpuReport& report, const FileReader& files,
                             const Ownership::Objects& owned) {
   VgpuEntries entries;
+  const auto types = report.vgpu_types ? *report.vgpu_types : std::map<unsigned, std::string>{};
+  const auto placement_of = [&](const auto& vgpu) {
+    const bool mixed = report.mixed_sizes && *report.mixed_sizes;
+    return mixed ? read_placement(files, vgpu_params_path(vgpu)) : std::nullopt;
+  };
   for (const auto& vgpu : gpu.mediated_devices)
-    if (auto* entry = entries.entry_for(vgpu.type, owned_params(vgpu_object(vgpu.uuid), owned)))
+    if (auto* entry = entries.entry_for(vgpu.type, owned_params(vgpu_object(vgpu.uuid), owned))) {
       entry->uuids.push_back({vgpu.uuid, Mark{}});
+      VgpuEntries::place(*entry, placement_of(vgpu.uuid));
+    }
   for (const auto& function : gpu.functions) {
     const auto type = types.find(function.vgpu_type);
     if (type == types.end()) continue;
-    if (auto* entry = entries.entry_for(type->second, owned_params(object_on(gpu, function, owned), owned)))
+    if (auto* entry = entries.entry_for(type->second, owned_params(object_on(gpu, function, owned), owned))) {
       entry->vfs.push_back(function.index);
+      VgpuEntries::place(*entry, placement_of(function.address));
+    }
   }
   return entries.take();
 }
@@ -96,10 +117,9 @@ std::optional<GpuMode> mode_of(const Gpu& gpu, bool has_manager) {
 }
 
 /// Instances where they lie; off only if the document has said so.
-std::optional<MigSpec> mig_of(const Gpu& gpu, const GpuReports& reports, const Ownership::Objects& owned) {
-  const auto report = reports.find(gpu.address);
-  if (report == reports.end() || !report->second.mig) return std::nullopt;
-  const auto& mig = *report->second.mig;
+std::optional<MigSpec> mig_of(const Gpu& gpu, const GpuReport& report, const Ownership::Objects& owned) {
+  if (!report.mig) return std::nullopt;
+  const auto& mig = *report.mig;
   MigSpec spec;
   if (!mig.mode.current) {
     spec.mode = MigSpec::Mode::disabled;
@@ -119,15 +139,17 @@ std::optional<MigSpec> mig_of(const Gpu& gpu, const GpuReports& reports, const O
   return spec;
 }
 
-GpuSpecs specs_of(const Gpu& gpu, std::string name, bool has_manager,
-                  const std::map<unsigned, std::string>& types, const Ownership::Objects& owned) {
+GpuSpecs specs_of(const Gpu& gpu, std::string name, bool has_manager, const GpuReport& report,
+                  const FileReader& files, const Ownership::Objects& owned) {
   GpuSpecs specs;
   specs.entry.name = Located{std::move(name), Mark{}};
   specs.entry.selector = GpuSelector{.by = GpuSelector::By::address, .value = gpu.address.to_string()};
   if (const auto mode = mode_of(gpu, has_manager)) specs.entry.mode = Located{*mode, Mark{}};
   if (!gpu.functions.empty()) specs.functions = Located{FunctionsSpec{.enabled = true}, Mark{}};
-  if (auto vgpus = vgpus_of(gpu, types, owned); !vgpus.empty())
+  if (auto vgpus = vgpus_of(gpu, report, files, owned); !vgpus.empty())
     specs.vgpu.vgpus = Located{std::move(vgpus), Mark{}};
+  if (auto mig = mig_of(gpu, report, owned)) specs.mig = Located{*std::move(mig), Mark{}};
+  add_modes(gpu, report, owned, specs);
   return specs;
 }
 
@@ -222,15 +244,22 @@ Node mig_node(const MigSpec& mig) {
   return list;
 }
 
+Node numbers_node(const std::vector<unsigned>& numbers) {
+  Node list = sequence_node();
+  for (const auto number : numbers) list.items.push_back(plain_node(std::to_string(number)));
+  return list;
+}
+
 Node vgpus_node(const GpuSpecs& gpu, const ExportFacts& facts) {
   Node list = sequence_node();
   for (const auto& vgpus : **gpu.vgpu.vgpus) {
     Node entry = mapping_node();
     add_entry(entry, "name", text_node(*vgpus.name));
     add_entry(entry, "type", text_node(vgpus.type));
-    auto& devices = add_entry(entry, vgpus.vfs.empty() ? "uuids" : "vfs", sequence_node());
+    auto& devices = add_entry(entry, vgpus.vfs.empty() ? "uuids" : "vfs", numbers_node(vgpus.vfs));
     for (const auto& uuid : vgpus.uuids) devices.items.push_back(text_node(uuid->to_string()));
-    for (const auto index : vgpus.vfs) devices.items.push_back(plain_node(std::to_string(index)));
+    if (vgpus.placement && facts.in_sync(fmt::format("gpu[{}].sizes", **gpu.entry.name)))
+      add_entry(entry, "placement", numbers_node(**vgpus.placement));
     if (!vgpus.params.empty()) {
       auto& params = add_entry(entry, "params", mapping_node());
       for (const auto& [key, value] : vgpus.params) add_entry(params, key, text_node(value));
@@ -266,15 +295,11 @@ ExportedGpus gpu_candidates(const HostView& host, const Ownership::Objects& owne
   const auto reports = gpu_reports_of(host);
   const bool has_manager = host.files.exists("/sys/module/nvidia_vgpu_vfio").value_or(false);
   for (const auto& gpu : (**inventory).gpus) {
-    std::map<unsigned, std::string> types;
+    GpuReport report;  // of a GPU that its driver does not tell of, which says nothing
     if (*reports)
-      if (const auto report = (**reports).find(gpu.address);
-          report != (**reports).end() && report->second.vgpu_types)
-        types = *report->second.vgpu_types;
-    auto& specs = exported.gpus.emplace_back(
-        specs_of(gpu, fmt::format("gpu{}", exported.gpus.size()), has_manager, types, owned));
-    if (auto mig = *reports ? mig_of(gpu, **reports, owned) : std::nullopt)
-      specs.mig = Located{*std::move(mig), Mark{}};
+      if (const auto told = (**reports).find(gpu.address); told != (**reports).end()) report = told->second;
+    exported.gpus.push_back(
+        specs_of(gpu, fmt::format("gpu{}", exported.gpus.size()), has_manager, report, host.files, owned));
   }
   exported.vms = vms_of(host, **inventory, owned, exported.gpus);
   return exported;
@@ -301,6 +326,7 @@ Node gpus_node(const ExportedGpus& candidates, const ExportFacts& facts) {
       add_entry(entry, "functions", plain_node("enabled"));
     if (gpu.mig && facts.in_sync(fmt::format("gpu[{}].mig", name)))
       add_entry(entry, "mig", mig_node(**gpu.mig));
+    add_mode_entries(gpu, facts, entry);
     if (gpu.vgpu.vgpus)
       if (auto vgpus = vgpus_node(gpu, facts); !vgpus.items.empty())
         add_entry(entry, "vgpus", std::move(vgpus));

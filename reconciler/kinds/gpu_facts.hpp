@@ -65,6 +65,15 @@ inline constexpr const char* nvidia_driver = "nvidia";
 [[nodiscard]] inline Fact fit_for_vgpus(const PciAddress& gpu) {
   return {subject(gpu), "fit for vGPUs"};
 }
+/// sizes: whether vGPUs of mixed sizes may share the GPU; if not, all have one size.
+[[nodiscard]] inline Fact vgpu_sizes(const PciAddress& gpu, bool mixed) {
+  return {subject(gpu), mixed ? "with vGPUs of mixed sizes" : "with vGPUs of one size"};
+}
+/// sizes: the GPU is in no mixed-size mode, which would go with its functions, its driver or a reset.
+/// Offered: the mode is set again.
+[[nodiscard]] inline Fact without_mixed_sizes(const PciAddress& gpu) {
+  return {subject(gpu), "without a mixed-size mode"};
+}
 /// mig: the MIG mode in force.
 [[nodiscard]] inline Fact mig_mode(const PciAddress& gpu, bool on) {
   return {subject(gpu), on ? "MIG mode on" : "MIG mode off"};

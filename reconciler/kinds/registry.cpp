@@ -12,6 +12,7 @@
 #include "kinds/driver/driver.hpp"
 #include "kinds/gpus/gpus.hpp"
 #include "kinds/scheduler/scheduler.hpp"
+#include "kinds/sizes/sizes.hpp"
 #include "kinds/unsupported.hpp"
 
 namespace gpuhost {
@@ -160,6 +161,17 @@ std::vector<ForGpus<VgpuScheduler>> scheduler_wishes(const std::vector<GpuSpecs>
   return wishes;
 }
 
+std::vector<ForGpus<SizesWish>> sizes_wishes(const std::vector<GpuSpecs>& gpus) {
+  std::vector<ForGpus<SizesWish>> wishes;
+  for (const auto& gpu : gpus) {
+    SizesWish wish{.turns_mig_off = gpu.mig && gpu.mig->value.mode == MigSpec::Mode::disabled,
+                   .sets_scheduler = gpu.vgpu.scheduler.has_value()};
+    if (gpu.vgpu.sizes) wish.mixed = **gpu.vgpu.sizes == VgpuSpec::Sizes::mixed;
+    if (wish.mixed || (gpu.vgpu.vgpus && !gpu.vgpu.vgpus->value.empty())) wishes.push_back({gpu.entry, wish});
+  }
+  return wishes;
+}
+
 std::vector<ForGpus<DriverRegistryKey>> registry_keys(const std::vector<GpuSpecs>& gpus) {
   std::vector<ForGpus<DriverRegistryKey>> keys;
   for (const auto& [entry, scheduler] : scheduler_wishes(gpus))
@@ -223,6 +235,7 @@ Kinds make_kinds(DocumentSpecs specs, Omitted omitted) {
   kinds.push_back(make_mig(mig_wishes(specs.gpus)));
   kinds.push_back(make_scheduler(scheduler_wishes(specs.gpus)));
   kinds.push_back(make_functions(function_wishes(specs.gpus)));
+  kinds.push_back(make_sizes(sizes_wishes(specs.gpus)));
   kinds.push_back(make_passthrough(entries_of(specs.gpus)));
   kinds.push_back(make_vgpu(vgpu_specs(specs.gpus)));
   kinds.push_back(make_guest_driver(guest_driver_wishes(specs.vms), manager_version(specs.driver)));

@@ -12,12 +12,6 @@ std::vector<Unsupported> unsupported_parts(const DocumentSpecs& document, const 
     if (part) parts.push_back({std::move(key), diagnostics.place(part->mark)});
   };
   add("license", document.license);
-  for (const auto& gpu : document.gpus) {
-    const auto key = [&](std::string_view name) {
-      return fmt::format("gpu[{}].{}", gpu.entry.label(), name);
-    };
-    if (gpu.vgpu.sizes && **gpu.vgpu.sizes == VgpuSpec::Sizes::mixed) add(key("sizes"), gpu.vgpu.sizes);
-  }
   for (const auto& vm : document.vms) {
     const auto key = [&](std::string_view name) { return fmt::format("vm[{}].{}", *vm.vm.name, name); };
     if (vm.guest_driver && vm.guest_driver->value.source) add(key("guestDriver.source"), vm.guest_driver);

@@ -97,6 +97,11 @@ bool has_foreign_vgpus(const Gpu& gpu, const Ownership::Objects& owned) {
          });
 }
 
+bool vgpus_need_functions(const Gpu& gpu) {
+  const auto* board = catalog::board_of(gpu.device_id, gpu.subsystem_device_id);
+  return gpu.total_functions && *gpu.total_functions > 0 && (board == nullptr || board->sriov);
+}
+
 bool has_vendor_kernel(const FileReader& files) {
   return catalog::has_vendor_functions(files.read("/proc/sys/kernel/osrelease").value_or(""));
 }
@@ -105,10 +110,7 @@ bool uses_vendor_framework(const Gpu& gpu, bool vendor_kernel) {
   for (const auto& function : gpu.functions)
     if (function.framework != VgpuFramework::none)
       return function.framework == VgpuFramework::vendor_specific;
-  // Turing's boards have SR-IOV, and their vGPUs on the GPU itself all the same.
-  const auto* board = catalog::board_of(gpu.device_id, gpu.subsystem_device_id);
-  return vendor_kernel && gpu.total_functions && *gpu.total_functions > 0 &&
-         (board == nullptr || board->sriov);
+  return vendor_kernel && vgpus_need_functions(gpu);
 }
 
 FunctionWish function_wish(const Gpu& gpu, std::optional<unsigned> said,

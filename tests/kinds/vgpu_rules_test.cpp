@@ -180,22 +180,6 @@ TEST(VgpuRules, ABoardWithSriovAndVgpusOnTheGpuItself) {
   EXPECT_THAT(proposal.steps[0].blocked_by, IsEmpty());
 }
 
-TEST(VgpuRules, WhatOneVgpuCannotHaveYetIsAnErrorAtItsAddress) {
-  VgpuHost host;
-  host.add_a100();
-  auto vgpus = some("train", "A100-8C");
-  vgpus.placement = Located{std::vector<unsigned>{0}, Mark{}};
-  const auto entry = listing("left", a100, {vgpus});
-  const auto notes = plan(host, {entry}).notes;
-  std::vector<std::string> addresses;
-  for (const auto& note : notes) {
-    EXPECT_EQ(note.severity, Note::Severity::error);
-    EXPECT_THAT(note.message, HasSubstr("not supported by this version"));
-    addresses.push_back(note.address);
-  }
-  EXPECT_THAT(addresses, ::testing::ElementsAre("gpu[left].vgpu[train].placement"));
-}
-
 TEST(VgpuRules, FunctionsThatCannotBeHad) {
   VgpuHost host;
   host.add_a100();

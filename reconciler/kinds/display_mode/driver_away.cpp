@@ -83,6 +83,7 @@ Offer driver_away_offer(std::string_view kind, const LoadedDriver& driver, const
     if (gpu.driver != gpu_facts::nvidia_driver) continue;
     offer.needs.push_back(gpu_facts::idle(gpu.address));
     if (!gpu.functions.empty()) offer.needs.push_back(gpu_facts::functions_disabled(gpu.address));
+    offer.needs.push_back(gpu_facts::without_mixed_sizes(gpu.address));
     if (gpu.has_vgpus()) offer.needs.push_back(gpu_facts::without_vgpus(gpu.address));
     if (catalog::mig_gpu_of(gpu.device_id) != nullptr)
       offer.needs.push_back(gpu_facts::without_volatile_mig(gpu.address));

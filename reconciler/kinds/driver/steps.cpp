@@ -73,6 +73,7 @@ Step unload_step(const DriverChange& change) {
   for (const auto* gpu : change.held) {
     const auto& address = gpu->address;
     step.needs.push_back(gpu_facts::without_volatile_mig(address));
+    step.needs.push_back(gpu_facts::without_mixed_sizes(address));
     if (!gpu->functions.empty()) step.needs.push_back(gpu_facts::functions_disabled(address));
     step.needs.push_back(gpu_facts::without_vgpus(address));
     need_idle(*gpu, *state.usage, step);

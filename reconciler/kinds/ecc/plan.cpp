@@ -40,6 +40,7 @@ std::string reason_to_wait(const Gpu& gpu, const EccState& state, const Policy& 
 /// The GPU is not reset while it has virtual functions, and comes back without any.
 void need_reset(const Gpu& gpu, const Usage& usage, Step& step) {
   need_idle_once_bound(gpu, usage, step);
+  step.needs.push_back(gpu_facts::without_mixed_sizes(gpu.address));
   (gpu.functions.empty() ? step.needs_now : step.needs).push_back(gpu_facts::functions_disabled(gpu.address));
 }
 

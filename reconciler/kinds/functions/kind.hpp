@@ -35,6 +35,7 @@ struct FunctionsState {
   std::map<PciAddress, std::vector<std::string>> lacks;  ///< of each GPU with SR-IOV; see lacks_of
   Result<bool> tool_there = false;                       ///< sriov-manage
   std::map<PciAddress, Mig> with_instances;              ///< GPUs that may have MIG instances
+  std::set<PciAddress> with_mixed_sizes;                 ///< GPUs in mixed-size mode, which they would lose
   bool nvidia_there = false;                             ///< NVIDIA's driver is loaded
   std::set<PciAddress> without_bars;  ///< GPUs whose functions have BARs without address space
 

@@ -28,6 +28,15 @@ std::optional<PciAddress> gpu_in(const Fact& fact) {
   return PciAddress::parse(std::string_view(fact.subject).substr(prefix.size()));
 }
 
+std::set<PciAddress> gpus_with_mixed_sizes(const HostView& host) {
+  std::set<PciAddress> mixed;
+  const auto reports = gpu_reports_of(host);
+  if (*reports)
+    for (const auto& [address, report] : **reports)
+      if (report.mixed_sizes && *report.mixed_sizes) mixed.insert(address);
+  return mixed;
+}
+
 /// The driver loses instances with its hold on the GPU, which it gives up for a moment when functions are
 /// switched. Unknown instances may be there.
 std::map<PciAddress, Mig> gpus_with_instances(const HostView& host) {
@@ -90,6 +99,7 @@ FunctionsState Functions::look(const HostView& host) const {
   if (wishes_.empty() && !is_owned_of_some_gpu(host.files, field)) return state;
   state.usage = usage_of(host);
   state.with_instances = gpus_with_instances(host);
+  state.with_mixed_sizes = gpus_with_mixed_sizes(host);
   state.tool_there = host.files.exists(sriov_manage);
   state.nvidia_there = is_there(host.files, "/sys/bus/pci/drivers/nvidia");
   state.without_bars = without_address_space(host.files, **state.inventory);

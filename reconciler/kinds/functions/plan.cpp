@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
-#include "catalog/boards.hpp"
 #include "kinds/functions/kind.hpp"
 #include "kinds/gpu_facts.hpp"
 #include "kinds/gpu_idle.hpp"
@@ -47,6 +46,8 @@ Step switch_step(const Gpu& gpu, bool enable, const FunctionsState& state) {
   }
   if (state.with_instances.contains(gpu.address))
     step.needs.push_back(gpu_facts::without_instances(gpu.address));
+  if (state.with_mixed_sizes.contains(gpu.address))
+    step.needs.push_back(gpu_facts::without_mixed_sizes(gpu.address));
   step.affects = {{"gpu", address}};
   step.lanes = {"gpu/" + address};
   return step;
@@ -90,12 +91,6 @@ std::string remark(const Gpu& gpu, const FunctionsState& state) {
   if (gpu.functions.empty() || lacks == state.lacks.end() || lacks->second.empty()) return {};
   const auto more = lacks->second.size() - 1;
   return lacks->second.front() + (more == 0 ? std::string{} : fmt::format("; {} more", more));
-}
-
-/// Turing's boards have SR-IOV, and their vGPUs on the GPU itself all the same.
-bool vgpus_need_functions(const Gpu& gpu) {
-  const auto* board = catalog::board_of(gpu.device_id, gpu.subsystem_device_id);
-  return has_sriov(gpu) && (board == nullptr || board->sriov);
 }
 
 bool is_managed(const FunctionsWish& wish, const Gpu& gpu) {

@@ -65,6 +65,7 @@ Step mode_step(const SelectedGpu& selected, const GpuSwitch& now, bool on, const
     step.explanation = fmt::format("it is set to {} and waits for a reset of the GPU", word(now.pending));
   need_idle_once_bound(gpu, usage, step);
   step.needs.push_back(gpu_facts::settled(gpu.address));
+  step.needs.push_back(gpu_facts::without_mixed_sizes(gpu.address));
   // Off comes before the GPU is given away, on after it has come back.
   (on ? step.needs : step.needs_now).push_back(gpu_facts::bound(gpu.address, gpu_facts::nvidia_driver));
   // What lies on the GPU goes with the mode, and the GPU is not reset while it has virtual functions.

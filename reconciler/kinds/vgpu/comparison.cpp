@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "kinds/gpu_facts.hpp"
 #include "kinds/observed_json.hpp"
+#include "kinds/vgpu/mixed_sizes.hpp"
 #include "kinds/vgpu/rules.hpp"
 #include "kinds/vgpu/steps.hpp"
 
@@ -94,6 +95,7 @@ class Comparison {
   Finding finding_for(const WantedVgpu& vgpu) const {
     Json desired{{"type", short_type(vgpu.spec->type)}};
     if (vgpu.function) desired["function"] = *vgpu.function;
+    if (vgpu.placement) desired["placement"] = *vgpu.placement;
     if (!vgpu.spec->params.empty()) desired["params"] = vgpu.spec->params;
     return {.address = on_.address(fmt::format("vgpu[{}]", vgpu.name)),
             .desired = std::move(desired),
@@ -133,9 +135,11 @@ class Comparison {
     const auto* function = on_.gpu.function_at(there.parent);
     finding.observed = {{"type", short_type(there.type)}, {"parent", there.parent.to_string()}};
     if (function != nullptr) finding.observed["function"] = function->index;
+    if (there.placement) finding.observed["placement"] = *there.placement;
     const bool here = on_.gpu.has(there.parent);
-    const bool in_place =
-        here && (!vgpu.function || (function != nullptr && function->index == *vgpu.function));
+    const bool in_place = here &&
+                          (!vgpu.function || (function != nullptr && function->index == *vgpu.function)) &&
+                          (!vgpu.placement || vgpu.placement == there.placement) && !on_.switches_sizes();
     if (!in_place || !catalog::same_type(there.type, vgpu.spec->type)) {
       finding.verdict = Verdict::differs;
       replace(vgpu, there);
@@ -218,11 +222,47 @@ class Comparison {
     return std::ranges::any_of(on_.wanted, [&](const WantedVgpu& vgpu) { return *vgpu.spec->name == entry; });
   }
 
+  [[nodiscard]] bool stays(const WantedVgpu& vgpu) const {
+    return on_.state.find(vgpu.uuid) != nullptr && std::ranges::find(missing_, &vgpu) == missing_.end();
+  }
+
+  /// In mixed-size mode those that are there keep their placements. Where the others find none then, those
+  /// that nobody has make room, the last first, and no more of them than it takes.
+  MixedLayout lay_out() {
+    std::set<Uuid> staying;
+    std::vector<const WantedVgpu*> idle;
+    for (const auto& vgpu : on_.wanted) {
+      if (!stays(vgpu)) continue;
+      staying.insert(vgpu.uuid);
+      if (on_.state.holders(*on_.state.find(vgpu.uuid)).empty()) idle.push_back(&vgpu);
+    }
+    auto layout = mixed_layout(on_, staying);
+    while (!layout.problems.empty() && !idle.empty()) {
+      staying.erase(idle.back()->uuid);
+      idle.pop_back();
+      layout = mixed_layout(on_, staying);
+    }
+    if (layout.problems.empty()) move_to(layout);
+    return layout;
+  }
+
+  void move_to(const MixedLayout& layout) {
+    for (std::size_t i = 0; i < on_.wanted.size(); ++i) {
+      const auto& vgpu = on_.wanted[i];
+      if (!stays(vgpu)) continue;
+      const auto& there = *on_.state.find(vgpu.uuid);
+      if (layout.placements[i] && layout.placements[i] != there.placement) replace(vgpu, there);
+    }
+  }
+
   void create_missing() {
     if (missing_.empty()) return;
-    const auto obstacles = obstacles_on(on_);
+    auto obstacles = obstacles_on(on_);
+    const auto layout = on_.is_mixed() ? lay_out() : MixedLayout{};
+    std::ranges::copy(layout.problems, std::back_inserter(obstacles));
     auto places = std::vector<Place>(on_.wanted.size());
     if (obstacles.empty()) places = places_for(on_, input_.owned);
+    for (std::size_t i = 0; i < layout.placements.size(); ++i) places[i].placement = layout.placements[i];
     for (const auto* missing : missing_) {
       const auto& vgpu = *missing;
       const auto position = static_cast<std::size_t>(missing - on_.wanted.data());

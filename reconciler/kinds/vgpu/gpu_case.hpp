@@ -29,7 +29,14 @@ struct GpuCase {
   /// MIG instances that the document lists; null: it leaves them to others.
   const std::vector<VgpuSpec::Instances>* instances = nullptr;
 
-  bool manages_mig = false;  ///< the document says something of MIG
+  bool manages_mig = false;              ///< the document says something of MIG
+  std::optional<bool> wants_mixed = {};  ///< whether sizes shall mix, where the document says it
+  std::optional<bool> mixed_now = {};    ///< whether they do; nothing: the GPU has no such mode now
+
+  /// vGPUs of several sizes may be on it when they are made.
+  [[nodiscard]] bool is_mixed() const { return wants_mixed.value_or(mixed_now.value_or(false)); }
+  /// For which it must be without vGPUs.
+  [[nodiscard]] bool switches_sizes() const { return wants_mixed && mixed_now && *wants_mixed != *mixed_now; }
 
   /// MIG is on, or about to be, and the document's list of vGPUs or of instances has it off.
   [[nodiscard]] bool turns_mig_off() const;

@@ -28,6 +28,8 @@ struct PresentVgpu {
   std::string type;   ///< "GRID A100-4C"; empty if it cannot be told
   bool mediated = true;
   std::optional<unsigned> gpu_instance;  ///< id of the MIG instance that it is on
+  /// Where it lies in mixed-size mode; nothing: the driver does not say, or in no such mode.
+  std::optional<unsigned> placement = {};
   /// What hosts and guests know it by.
   [[nodiscard]] std::string shown() const { return mediated ? uuid.to_string() : parent.to_string(); }
 };
@@ -38,7 +40,8 @@ struct VgpuState {
   std::shared_ptr<const Usage> usage;                    ///< null: there is no vGPU
   std::map<PciAddress, SupportedTypes> types;            ///< of the GPUs that the document speaks of
   std::map<PciAddress, std::vector<PresentVgpu>> vgpus;  ///< by GPU
-  std::map<PciAddress, Mig> mig;  ///< of the GPUs that the document speaks of and that can be partitioned
+  std::map<PciAddress, Mig> mig;     ///< of the GPUs that the document speaks of and that can be partitioned
+  std::map<PciAddress, bool> mixed;  ///< whether sizes mix, of GPUs that tell
   std::map<Uuid, Result<VgpuParams>> params;      ///< of the vGPUs that there are
   std::set<Uuid> with_params;                     ///< those that the document gives parameters, or has given
   std::shared_ptr<const DefinedDevices> defined;  ///< null: there is no vGPU

@@ -28,6 +28,7 @@ class Look {
     state_.vendor_kernel = has_vendor_kernel(host_.files);
     state_.has_manager = host_.files.exists("/sys/module/nvidia_vgpu_vfio");
     owned_ = Ownership::load(host_.files).value_or(Ownership{});
+    read_sizes();
     for (const auto& gpu : state_.gpus()->gpus) look_for_vgpus(gpu);
     if (entries_.empty())
       for (const auto& gpu : state_.gpus()->gpus) read_types(gpu, [](std::string_view) { return true; });
@@ -42,7 +43,23 @@ class Look {
   }
 
  private:
+  void read_sizes() {
+    const auto reports = gpu_reports_of(host_);
+    if (!*reports) return;
+    for (const auto& [gpu, report] : **reports)
+      if (report.mixed_sizes) state_.mixed.emplace(gpu, *report.mixed_sizes);
+  }
+
   void look_for_vgpus(const Gpu& gpu) {
+    find_vgpus(gpu);
+    if (const auto mixed = state_.mixed.find(gpu.address); mixed == state_.mixed.end() || !mixed->second)
+      return;
+    for (auto& vgpu : state_.vgpus[gpu.address])
+      vgpu.placement = read_placement(
+          host_.files, vgpu.mediated ? vgpu_params_path(vgpu.uuid) : vgpu_params_path(vgpu.parent));
+  }
+
+  void find_vgpus(const Gpu& gpu) {
     auto& there = state_.vgpus[gpu.address];
     for (const auto& vgpu : gpu.mediated_devices)
       there.push_back({vgpu.uuid, vgpu.parent, vgpu.type, true, vgpu.gpu_instance});
@@ -170,6 +187,7 @@ Json json_of(const VgpuState& state, const Gpu& gpu, const PresentVgpu& vgpu) {
   Json shown{{"type", vgpu.type}, {"parent", vgpu.parent.to_string()}};
   if (const auto* function = gpu.function_at(vgpu.parent)) shown["function"] = function->index;
   if (vgpu.gpu_instance) shown["gpu_instance"] = *vgpu.gpu_instance;
+  if (vgpu.placement) shown["placement"] = *vgpu.placement;
   for (const auto& holder : state.holders(vgpu)) shown["holders"].push_back(sentence_of(holder));
   if (!state.domains_with(vgpu).empty()) shown["defined_in"] = state.domains_with(vgpu);
   return shown;

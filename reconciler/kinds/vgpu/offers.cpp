@@ -18,7 +18,8 @@ std::string name_on_record(const PresentVgpu& vgpu, const PlanInput& input) {
 
 /// Makes it again as it was, where it was.
 Step make_again_step(const Step& removal, const VgpuName& name, const Gpu& gpu, const PresentVgpu& vgpu,
-                     const VgpuParams& params) {
+                     VgpuParams params, bool mixed) {
+  if (vgpu.placement) params.insert_or_assign(placement_param, std::to_string(*vgpu.placement));
   Step step;
   const auto uuid = vgpu.uuid.to_string();
   const auto type = short_type(vgpu.type);
@@ -34,6 +35,7 @@ Step make_again_step(const Step& removal, const VgpuName& name, const Gpu& gpu, 
   if (vgpu.parent != gpu.address) step.needs.push_back(gpu_facts::functions_enabled(gpu.address));
   if (const auto* known = catalog::find_type(vgpu.type); vgpu.gpu_instance && known != nullptr)
     step.needs.push_back(gpu_facts::with_instance(gpu.address, known->gpu_instance));
+  if (mixed) step.needs.push_back(gpu_facts::vgpu_sizes(gpu.address, true));
   step.provides = {gpu_facts::present(vgpu.uuid)};
   step.ends = {absent_fact(vgpu.uuid)};
   step.affects = {{.type = "gpu", .name = gpu.address.to_string()}};
@@ -68,7 +70,9 @@ std::vector<Offer> Vgpu::offer_from(const Fact& fact, const VgpuState& state, co
       const auto known = params != state.params.end() && params->second ? *params->second : VgpuParams{};
       const VgpuName name{gpu.address.to_string(), name_on_record(vgpu, input)};
       auto removal = remove_step(name, gpu, vgpu, {});
-      auto again = make_again_step(removal, name, gpu, vgpu, known);
+      const auto mixed = state.mixed.find(gpu.address);
+      auto again =
+          make_again_step(removal, name, gpu, vgpu, known, mixed != state.mixed.end() && mixed->second);
       return {Offer{.needs = {}, .acquire = std::move(removal), .release = std::move(again)}};
     }
   }

@@ -17,6 +17,18 @@ std::string vgpu_params_path(const PciAddress& function) {
   return fmt::format("/sys/bus/pci/devices/{}/nvidia/vgpu_params", function.to_string());
 }
 
+std::optional<unsigned> read_placement(const FileReader& files, const std::string& params_path) {
+  const auto number = [](std::string_view text) {
+    const auto parsed = parse_unsigned(trim(text));
+    return parsed ? std::optional(static_cast<unsigned>(*parsed)) : std::nullopt;
+  };
+  const auto directory = params_path.substr(0, params_path.rfind('/'));
+  if (const auto said = number(files.read(directory + "/placement_id").value_or(""))) return said;
+  const auto params = parse_vgpu_params(files.read(params_path).value_or(""));
+  const auto told = params.find(placement_param);
+  return told == params.end() ? std::nullopt : number(told->second);
+}
+
 VgpuParams parse_vgpu_params(std::string_view text) {
   VgpuParams params;
   for (const auto part : split(trim(text), ',')) {

@@ -20,7 +20,7 @@ FunctionWish wish_of(const GpuCase& on, const WantedVgpu& vgpu, const Ownership&
 
 Place place_at(const Gpu& gpu, unsigned index) {
   const auto found = std::ranges::find(gpu.functions, index, &VirtualFunction::index);
-  Place place{.parent = {}, .function = index, .problem = {}};
+  Place place{.parent = {}, .function = index, .placement = {}, .problem = {}};
   if (found != gpu.functions.end() && found->framework != VgpuFramework::none) place.parent = found->address;
   return place;
 }
@@ -68,8 +68,10 @@ std::vector<Place> places_for(const GpuCase& on, const Ownership& owned) {
     if (given[i])
       places[i] = place_at(on.gpu, *given[i]);
     else
-      places[i] = {
-          .parent = {}, .function = on.wanted[i].function, .problem = why_none(on, on.wanted[i], given)};
+      places[i] = {.parent = {},
+                   .function = on.wanted[i].function,
+                   .placement = {},
+                   .problem = why_none(on, on.wanted[i], given)};
   }
   return places;
 }

@@ -7,7 +7,6 @@
 #include "kinds/observed_json.hpp"
 #include "kinds/vgpu/comparison.hpp"
 #include "kinds/vgpu/gpu_case.hpp"
-#include "kinds/vgpu/rules.hpp"
 #include "kinds/vgpu/steps.hpp"
 
 namespace gpuhost {
@@ -26,6 +25,8 @@ GpuCase case_of(const ForGpus<VgpuSpec>& entry, const SelectedGpu& selected, con
   const auto& gpu = *selected.gpu;
   const auto types = state.types.find(gpu.address);
   const auto mig = state.mig.find(gpu.address);
+  const auto mixed = state.mixed.find(gpu.address);
+  const auto& sizes = entry.spec.sizes;
   return {.state = state,
           .selected = selected,
           .gpu = gpu,
@@ -36,7 +37,9 @@ GpuCase case_of(const ForGpus<VgpuSpec>& entry, const SelectedGpu& selected, con
           .removed = {},
           .mig = mig == state.mig.end() ? nullptr : &mig->second,
           .instances = entry.spec.instances ? &*entry.spec.instances : nullptr,
-          .manages_mig = entry.spec.manages_mig};
+          .manages_mig = entry.spec.manages_mig,
+          .wants_mixed = sizes ? std::optional(**sizes == VgpuSpec::Sizes::mixed) : std::nullopt,
+          .mixed_now = mixed == state.mixed.end() ? std::nullopt : std::optional(mixed->second)};
 }
 
 /// Plans for all entries together: a vGPU may have moved from one to another.
@@ -54,10 +57,7 @@ class Planner {
     for (const auto& [entry, on] : listed_)
       for (const auto& vgpu : on.wanted) add_wanted(on, vgpu);
     for (auto& [entry, on] : listed_) compare_vgpus(on, input_, homes_, proposal_);
-    for (const auto& [entry, on] : listed_) {
-      std::ranges::move(unsupported_in(on, entry->spec), std::back_inserter(proposal_.notes));
-      note_mdevctl(on);
-    }
+    for (const auto& [entry, on] : listed_) note_mdevctl(on);
     if (!uncertain_) give_back_rest();
     provide_emptiness(state_, proposal_);
     note_domains();

@@ -58,9 +58,10 @@ const Gpu* other_gpu_of_board(const GpuCase& on) {
   return other < equal.size() ? equal[other] : nullptr;
 }
 
-/// All time-sliced vGPUs of a GPU have framebuffers of one size. Source: NVIDIA Virtual GPU Software User
-/// Guide, "Valid Time-Sliced Virtual GPU Configurations on a Single GPU".
+/// All time-sliced vGPUs of a GPU have framebuffers of one size, but in mixed-size mode. Source: NVIDIA
+/// Virtual GPU Software User Guide, "Valid Time-Sliced Virtual GPU Configurations on a Single GPU".
 std::string why_sizes_differ(const GpuCase& on) {
+  if (on.is_mixed()) return {};
   std::map<unsigned, std::string> types;  // by size
   for (const auto& vgpu : on.wanted)
     if (const auto type = on.type_of(vgpu); type && !type->needs_mig() && type->framebuffer_mb)
@@ -74,6 +75,7 @@ std::string why_sizes_differ(const GpuCase& on) {
   if (const auto* other = other_gpu_of_board(on))
     why += fmt::format(", or put one of them on {}, the other GPU of the board, which may have another",
                        other->address.to_string());
+  if (on.board != nullptr && on.board->mixed_sizes) why += ", or set sizes: mixed";
   return why;
 }
 
@@ -187,7 +189,7 @@ Reasons obstacles_to(const GpuCase& on, const WantedVgpu& vgpu, std::size_t posi
     return why.empty() ? Reasons{} : Reasons{std::move(why)};
   }
   Reasons reasons;
-  if (type->max && position >= *type->max)
+  if (!on.is_mixed() && type->max && position >= *type->max)
     reasons.push_back(fmt::format("{} vGPUs are wanted on {}, and {} of {} fit: lower the count to {}",
                                   on.wanted.size(), on.title(), *type->max, type->name, *type->max));
   // What is removed first may be what stands in the way now.
@@ -197,7 +199,7 @@ Reasons obstacles_to(const GpuCase& on, const WantedVgpu& vgpu, std::size_t posi
         "that is made on an instance",
         type->name, on.title())};
   const bool is_partitioned = on.mig != nullptr && on.mig->mode != GpuSwitch{};
-  if (!visible || is_partitioned || !on.removed.empty() || !reasons.empty()) return reasons;
+  if (!visible || is_partitioned || on.is_mixed() || !on.removed.empty() || !reasons.empty()) return reasons;
   if (!type->id)
     reasons.push_back(why_not_offered(on, *type));
   else if (available(on, *type->id) == 0U)
@@ -206,20 +208,6 @@ Reasons obstacles_to(const GpuCase& on, const WantedVgpu& vgpu, std::size_t posi
                     "size may be in use there",
                     type->name, on.title()));
   return reasons;
-}
-
-std::vector<Note> unsupported_in(const GpuCase& on, const VgpuSpec& spec) {
-  std::vector<Note> notes;
-  const auto add = [&](std::string address, std::string_view what, std::string_view advice) {
-    notes.push_back({Note::Severity::error, std::move(address),
-                     fmt::format("{} not supported by this version", what), std::string(advice)});
-  };
-  if (!spec.vgpus) return notes;
-  for (const auto& vgpus : **spec.vgpus) {
-    const auto address = on.address(fmt::format("vgpu[{}]", *vgpus.name));
-    if (vgpus.placement) add(address + ".placement", "placements are", "leave it out");
-  }
-  return notes;
 }
 
 }  // namespace gpuhost

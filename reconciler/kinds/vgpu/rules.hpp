@@ -15,7 +15,4 @@ namespace gpuhost {
 [[nodiscard]] std::vector<std::string> obstacles_to(const GpuCase& on, const WantedVgpu& vgpu,
                                                     std::size_t position);
 
-/// What the list asks of single vGPUs that this version cannot do, as errors at their addresses.
-[[nodiscard]] std::vector<Note> unsupported_in(const GpuCase& on, const VgpuSpec& spec);
-
 }  // namespace gpuhost

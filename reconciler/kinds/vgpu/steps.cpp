@@ -50,6 +50,7 @@ Json record_of(const GpuCase& on, const WantedVgpu& vgpu, const std::optional<Pc
   Json record{{"gpu", identity_of(on.gpu)}, {"name", vgpu.name}, {"type", short_type(vgpu.spec->type)}};
   if (parent) record["parent"] = parent->to_string();
   if (function) record["function"] = *function;
+  if (vgpu.placement) record["placement"] = *vgpu.placement;
   if (!vgpu.spec->params.empty()) record["params"] = vgpu.spec->params;
   return record;
 }
@@ -57,11 +58,13 @@ Json record_of(const GpuCase& on, const WantedVgpu& vgpu, const std::optional<Pc
 Step create_step(const GpuCase& on, const WantedVgpu& vgpu, const Place& place) {
   const auto name = name_of(on, vgpu);
   const auto type = short_type(vgpu.spec->type);
+  auto params = vgpu.spec->params;
+  if (place.placement) params.emplace(placement_param, std::to_string(*place.placement));
   Step step;
-  step.action = action("create", name,
-                       {{"uuid", vgpu.uuid.to_string()}, {"type", type}, {"params", vgpu.spec->params}});
+  step.action = action("create", name, {{"uuid", vgpu.uuid.to_string()}, {"type", type}, {"params", params}});
   step.after = {{"uuid", vgpu.uuid.to_string()}, {"type", type}};
   if (place.parent) step.action.arguments["parent"] = step.after["parent"] = place.parent->to_string();
+  if (place.placement) step.after["placement"] = *place.placement;
   if (!vgpu.spec->params.empty()) step.after["params"] = vgpu.spec->params;
   step.actions = {"create"};
   step.title = fmt::format("create vGPU {} ({}) on {}", vgpu.name, type, on.selected.label);
@@ -74,6 +77,7 @@ Step create_step(const GpuCase& on, const WantedVgpu& vgpu, const Place& place) 
         gpu_facts::with_instance(on.gpu.address, on.profile_named(type_known->gpu_instance)));
   else if (on.turns_mig_off())
     step.needs.push_back(gpu_facts::mig_mode(on.gpu.address, false));
+  if (on.wants_mixed) step.needs.push_back(gpu_facts::vgpu_sizes(on.gpu.address, *on.wants_mixed));
   for (const auto* removed : on.removed) step.needs.push_back(absent_fact(removed->uuid));
   step.provides = {gpu_facts::present(vgpu.uuid)};
   step.affects = affected(on.gpu, {});

@@ -21,6 +21,7 @@ std::vector<WantedVgpu> wanted_vgpus(const VgpuSpec& spec, const std::string& gp
                      .uuid = vgpu_uuid(space, gpu, named(vgpus), index),
                      .spec = &vgpus};
       if (index < vgpus.vfs.size()) one.function = vgpus.vfs[index];
+      if (vgpus.placement && index < (**vgpus.placement).size()) one.placement = (**vgpus.placement)[index];
       wanted.push_back(std::move(one));
     }
   return wanted;

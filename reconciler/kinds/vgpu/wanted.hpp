@@ -14,7 +14,8 @@ struct WantedVgpu {
   std::string name;  ///< "train/0"
   Uuid uuid;
   const VgpuSpec::Vgpus* spec = nullptr;
-  std::optional<unsigned> function;  ///< index of the virtual function, where the document says one
+  std::optional<unsigned> function;        ///< index of the virtual function, where the document says one
+  std::optional<unsigned> placement = {};  ///< where the document says one
 };
 
 /// Whether the entry says which vGPUs there are: it lists them, or its mode lets the GPU have none.
