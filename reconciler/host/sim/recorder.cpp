@@ -337,6 +337,8 @@ bool iommu_default_on(const FileReader& files) {
   return told || !active || !active->empty();
 }
 
+constexpr const char* nvidia_driver_directory = "/sys/bus/pci/drivers/nvidia";
+
 }  // namespace
 
 HostFile record_host(const HostView& host, const std::function<void(const HostView&)>& look) {
@@ -356,6 +358,8 @@ HostFile record_host(const HostView& host, const std::function<void(const HostVi
                 .running = host.running});
   for (const char* path : always_recorded) static_cast<void>(files.read(path));
   static_cast<void>(files.status(nvidia_smi));
+  // Without it NVIDIA's library, which may be all that was asked, would not answer again.
+  static_cast<void>(files.status(nvidia_driver_directory));
 
   HostFile recorded;
   FileRecord(files, recorded).take();
