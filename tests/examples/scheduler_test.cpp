@@ -51,6 +51,7 @@ TEST(SchedulerOnAHost, IsSetNowAndStaysAfterTheBoot) {
   EXPECT_EQ(scheduler_on(sim), wanted);
   const auto plan = plan_once(document.desired, sim.view());
   EXPECT_TRUE(plan->empty()) << plan_text(*plan, {});
+  EXPECT_TRUE(plan->drift.empty()) << "whether the module is loaded is not the document's";
 }
 
 TEST(SchedulerOnAHost, KeysOfOthersStayInTheOneOption) {

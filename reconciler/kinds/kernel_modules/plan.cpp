@@ -177,7 +177,8 @@ bool Comparison::runs_with_options(const Spec& spec, Finding& finding) const {
 }
 
 Claim Comparison::claim_of(const Spec& spec, const Finding& finding) const {
-  Json applied{{"state", word_of(spec.state)}};
+  Json applied = Json::object();
+  if (spec.state != State::as_is) applied["state"] = word_of(spec.state);
   if (!spec.options.empty()) applied["options"] = spec.options;
   return {finding.address, finding.observed, std::move(applied)};
 }
