@@ -98,12 +98,17 @@ std::optional<std::string> name_in(std::string_view address, std::string_view pr
   return std::string(address.substr(0, address.find(']')));
 }
 
+/// One whose state the document leaves alone has options by what it says of GPUs, and is not exported by
+/// itself.
 KernelModuleSpec owned_module(const std::string& name, const Json& applied) {
+  using State = KernelModuleSpec::State;
   KernelModuleSpec spec{.name = name};
   const auto state = applied.value("state", "");
-  spec.state = state == "blocked"    ? KernelModuleSpec::State::blocked
-               : state == "unloaded" ? KernelModuleSpec::State::unloaded
-                                     : KernelModuleSpec::State::loaded;
+  spec.state = state == "blocked"    ? State::blocked
+               : state == "unloaded" ? State::unloaded
+               : state == "loaded"   ? State::loaded
+                                     : State::as_is;
+  if (spec.state == State::as_is) return spec;
   const auto options = applied.value("options", Json::object());
   for (const auto& [option, value] : options.items())
     if (value.is_string()) spec.options.emplace(option, value.get<std::string>());
@@ -193,7 +198,8 @@ Node kernel_node(const Candidates& candidates, const ExportFacts& facts) {
       add_entry(parameters, spec.key, parameter_node(spec));
   Node modules = mapping_node();
   for (const auto& spec : candidates.modules) {
-    if (!facts.in_sync(fmt::format("kernel.modules[{}]", spec.name))) continue;
+    const bool is_said = spec.state != KernelModuleSpec::State::as_is;
+    if (!is_said || !facts.in_sync(fmt::format("kernel.modules[{}]", spec.name))) continue;
     auto& module = add_entry(modules, spec.name, mapping_node());
     add_entry(module, "state", plain_node(state_word(spec.state)));
     if (spec.options.empty()) continue;

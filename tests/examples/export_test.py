@@ -30,13 +30,25 @@ def leaves(value, path=()):
         yield path, str(value)
 
 
+def modes(gpu):
+    """Those of an entry that are not what a GPU comes with."""
+    if gpu.get("ecc") is False:
+        yield "ecc off"
+    if gpu.get("sizes") == "mixed":
+        yield "mixed sizes"
+    if gpu.get("scheduler", {}).get("policy", "best-effort") != "best-effort":
+        yield json.dumps(gpu["scheduler"], sort_keys=True)
+
+
 def used_gpus(document):
-    """What the entries of a document come to: how many GPUs in which mode, how many vGPUs of which type."""
+    """What the entries of a document come to: how many GPUs in which modes, how many vGPUs of which type."""
     counts = collections.Counter()
     for gpu in document.get("gpus", []):
+        counts.update(modes(gpu))
         for vgpu in gpu.get("vgpus", []):
             number = vgpu.get("count") or len(vgpu.get("uuids", []) or vgpu.get("vfs", [])) or 1
             counts["vgpu", vgpu["type"].split()[-1]] += number
+            counts.update(("placement", vgpu["type"].split()[-1], at) for at in vgpu.get("placement", []))
         if gpu.get("functions") == "enabled":
             counts["functions"] = 1
         if gpu.get("mode") == "passthrough":
@@ -82,8 +94,39 @@ def check(binary, host, document, scratch):
     return f"the export lacks {missing}" if missing else None
 
 
+DISPLAY = """apiVersion: gpuhost/v1
+kind: HostState
+metadata: {{name: kvm-gpu-15}}
+policy: {{disruption: reboot}}
+gpus: [{{name: desk, match: {{address: "0000:21:00.0"}}, display: {}}}]
+"""
+
+
+def check_display(binary, source, scratch):
+    """A display mode that was switched, there and back, on a host with NVIDIA's tool for it."""
+    host, document, exported = scratch / "host.yaml", scratch / "document.yaml", scratch / "exported.yaml"
+    text = (source / "examples/hosts/kvm-a40-x4.yaml").read_text()
+    tool = '  /usr/local/sbin/displaymodeselector: {text: "", mode: 0755}\n'
+    host.write_text(text.replace("\nfiles:\n", "\nfiles:\n" + tool, 1))
+    for mode in ("display-enabled", "display-off"):
+        document.write_text(DISPLAY.format(mode))
+        done = run(binary, "apply", "--host", host, "-f", document, "--yes", "--reboot")
+        if done.returncode != 0:
+            return f"apply ended with {done.returncode}: {done.stdout}{done.stderr}"
+    exported.write_text(run(binary, "export", "--host", host).stdout)
+    modes_said = [gpu.get("display") for gpu in yaml.safe_load(exported.read_text())["gpus"]]
+    if modes_said[0] != "display-off" or any(modes_said[1:]):
+        return f"the export says the display modes {modes_said}"
+    plan = run(binary, "plan", "--host", host, "-f", exported, "--detailed-exitcode")
+    return None if plan.returncode == 0 else f"the plan of the export is not empty: {plan.stdout}"
+
+
 def main(binary, source):
     failures = checked = 0
+    with tempfile.TemporaryDirectory() as scratch:
+        if problem := check_display(binary, source, Path(scratch)):
+            failures += 1
+            print(problem)
     for host in sorted((source / "examples/hosts").glob("*.yaml")):
         for document in sorted((source / "examples" / host.stem).glob("*.yaml")):
             with tempfile.TemporaryDirectory() as scratch:
