@@ -33,6 +33,8 @@ struct GpuReport {
   Observed<VgpuScheduler> scheduler;
   /// Whether vGPUs of several sizes may share it; absent: it has no such mode.
   Observed<bool> mixed_sizes;
+  /// Whether the driver holds a licence for virtual workstations (vWS) on it; absent: it asks for none.
+  Observed<bool> workstation_licensed;
   /// Names of all vGPU types that the driver can make on it, whatever is there now, by the number that they
   /// have with this driver. Absent: none, as without NVIDIA's vGPU manager.
   Observed<std::map<unsigned, std::string>> vgpu_types;

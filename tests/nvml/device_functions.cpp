@@ -250,6 +250,22 @@ Return nvmlDeviceSetMigMode(Device device, unsigned mode, Return* activation) {
   });
 }
 
+Return nvmlDeviceGetGridLicensableFeatures_v4(Device device, nvml::LicensableFeatures* features) {
+  return on_gpu("nvmlDeviceGetGridLicensableFeatures_v4", Right::anybody, device,
+                [&](FakeDriver&, FakeGpu& gpu) {
+                  *features = {};
+                  if (!gpu.workstation_licensed) return nvml::success;
+                  constexpr int compute_feature = 4;  // NVML_GRID_LICENSE_FEATURE_CODE_COMPUTE
+                  features->is_supported = 1;
+                  features->count = 2;
+                  features->features[0].code = compute_feature;
+                  features->features[0].is_licensed = 1;
+                  features->features[1].code = nvml::workstation_feature;
+                  features->features[1].is_licensed = *gpu.workstation_licensed ? 1 : 0;
+                  return nvml::success;
+                });
+}
+
 /// Not NVIDIA's: what nvidia-smi --gpu-reset does, for tests. in_use while anybody has it or the library
 /// open.
 Return gpuhost_test_reset(const char* bus_id) {

@@ -135,6 +135,7 @@ FakeGpu read_gpu(const Json& json) {
   for (const auto& instance : json.value("instances", Json::array())) read_instance(instance, gpu);
   if (json.contains("scheduler")) gpu.scheduler = read_scheduler(json.at("scheduler"));
   if (json.contains("mixed_sizes")) gpu.mixed_sizes = json.at("mixed_sizes").get<bool>();
+  if (json.contains("licensed")) gpu.workstation_licensed = json.at("licensed").get<bool>();
   gpu.vgpus = json.value("vgpus", 0U);
   gpu.held = json.value("held", false);
   gpu.bound = json.value("bound", 0U);
@@ -160,6 +161,7 @@ Json write_gpu(const FakeGpu& gpu) {
   if (gpu.ecc) json["ecc"] = write_switch(*gpu.ecc);
   if (gpu.scheduler) json["scheduler"] = write_scheduler(*gpu.scheduler);
   if (gpu.mixed_sizes) json["mixed_sizes"] = *gpu.mixed_sizes;
+  if (gpu.workstation_licensed) json["licensed"] = *gpu.workstation_licensed;
   json["vgpus"] = gpu.vgpus;
   json["profiles"] = Json::array();
   for (const auto& [kind, id] : gpu.profile_of_kind) {

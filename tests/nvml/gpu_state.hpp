@@ -33,6 +33,7 @@ struct FakeGpu {
   MigState mig;
   std::optional<nvml::SchedulerState> scheduler;  ///< nothing: it is no GPU for vGPUs
   std::optional<bool> mixed_sizes;                ///< nothing: it has no such mode
+  std::optional<bool> workstation_licensed;       ///< nothing: the driver asks for no licence
   unsigned vgpus = 0;                             ///< time-sliced ones, in use or not
   bool held = false;                              ///< somebody else has it open
   /// Of a GPU that a kernel module has: numbers that tell one binding and one reset from the next. 0: not

@@ -154,6 +154,22 @@ TEST_F(NvmlGpusOnFake, MixedSizesAreChosenWhileNoVgpuIsThere) {
   EXPECT_TRUE(report().scheduler.is_absent());
 }
 
+TEST_F(NvmlGpusOnFake, LicencesAreAskedForByTheDriverOrNot) {
+  EXPECT_TRUE(report().workstation_licensed.is_absent());
+  with_state([](Json& json) {
+    json["gpus"][0]["licensed"] = true;
+    json["gpus"][1]["licensed"] = false;
+  });
+  EXPECT_EQ(*report().workstation_licensed, true);
+  EXPECT_EQ(*report(a40).workstation_licensed, false);
+  fail_call("nvmlDeviceGetGridLicensableFeatures_v4", nvml::not_supported);
+  EXPECT_TRUE(report().workstation_licensed.is_absent());
+  fail_call("nvmlDeviceGetGridLicensableFeatures_v4", nvml::unknown);
+  EXPECT_TRUE(report().workstation_licensed.is_unknown());
+  library = GPUHOST_NVML_OLDER;
+  EXPECT_TRUE(report().workstation_licensed.is_unknown()) << "it does not know the question";
+}
+
 TEST_F(NvmlGpusOnFake, WithoutRightsALayoutIsUnknownAndNotEmpty) {
   partition();
   with_state([](Json& json) { json["privileged"] = false; });

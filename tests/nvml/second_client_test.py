@@ -15,7 +15,7 @@ import shutil
 import sys
 import tempfile
 import unittest
-from ctypes import Structure, byref, c_char, c_uint, c_ulonglong, c_void_p
+from ctypes import Structure, byref, c_char, c_int, c_ubyte, c_uint, c_ulonglong, c_ushort, c_void_p
 
 SUCCESS, UNINITIALIZED, INVALID_ARGUMENT, NOT_SUPPORTED, NO_PERMISSION = 0, 1, 2, 3, 4
 NOT_FOUND, INSUFFICIENT_SIZE, IN_USE, INSUFFICIENT_RESOURCES, VERSION_MISMATCH = 6, 7, 19, 23, 25
@@ -69,10 +69,26 @@ class PciInfo(Structure):
                 ("pciDeviceId", c_uint), ("pciSubSystemId", c_uint), ("busId", c_char * 32)]
 
 
-SIZES = {Placement: 8, ProfileInfo: 48, ProfileInfoV2: 152, ProfileInfoV3: 152, GpuInstanceInfo: 24,
-         ComputeInstanceProfileInfo: 36, ComputeInstanceInfo: 32, ProcessInfo: 24, PciInfo: 68}
+class LicenseExpiry(Structure):
+    _fields_ = [("year", c_uint)] + [(name, c_ushort) for name in ("month", "day", "hour", "min", "sec")] + [
+        ("status", c_ubyte)]
 
-# What NVIDIA's nvml.h declares of partitioning, and what every client calls before.
+
+class LicensableFeature(Structure):
+    _fields_ = [("featureCode", c_int), ("featureState", c_uint), ("licenseInfo", c_char * 128),
+                ("productName", c_char * 128), ("featureEnabled", c_uint), ("licenseExpiry", LicenseExpiry)]
+
+
+class LicensableFeatures(Structure):
+    _fields_ = [("isGridLicenseSupported", c_int), ("licensableFeaturesCount", c_uint),
+                ("gridLicensableFeatures", LicensableFeature * 3)]
+
+
+SIZES = {Placement: 8, ProfileInfo: 48, ProfileInfoV2: 152, ProfileInfoV3: 152, GpuInstanceInfo: 24,
+         ComputeInstanceProfileInfo: 36, ComputeInstanceInfo: 32, ProcessInfo: 24, PciInfo: 68,
+         LicensableFeature: 284, LicensableFeatures: 860}
+
+# What NVIDIA's nvml.h declares of partitioning and licences, and what every client calls before.
 SYMBOLS = """
 nvmlInit_v2 nvmlInitWithFlags nvmlShutdown nvmlErrorString nvmlDeviceGetCount_v2 nvmlDeviceGetHandleByIndex_v2
 nvmlDeviceGetHandleByPciBusId_v2 nvmlDeviceGetHandleByUUID nvmlDeviceGetPciInfo_v3 nvmlDeviceGetUUID nvmlDeviceGetName
@@ -84,7 +100,7 @@ nvmlGpuInstanceGetInfo nvmlGpuInstanceGetComputeInstanceProfileInfo
 nvmlGpuInstanceGetComputeInstancePossiblePlacements nvmlGpuInstanceCreateComputeInstance nvmlComputeInstanceDestroy
 nvmlGpuInstanceGetComputeInstances nvmlGpuInstanceGetComputeInstanceById nvmlComputeInstanceGetInfo_v2
 nvmlDeviceGetComputeRunningProcesses_v3 nvmlDeviceGetActiveVgpus nvmlVgpuInstanceGetGpuInstanceId
-nvmlDeviceGetSupportedVgpus nvmlVgpuTypeGetName
+nvmlDeviceGetSupportedVgpus nvmlVgpuTypeGetName nvmlDeviceGetGridLicensableFeatures_v4
 """.split()
 
 A100, BUS_ID = "GPU-11111111-2222-3333-4444-555555555555", b"0000:41:00.0"
@@ -180,6 +196,17 @@ class SecondClient(unittest.TestCase):
         self.assertEqual((pci.busId, pci.pciDeviceId), (b"00000000:41:00.0", 0x20f110de))
         short = ctypes.create_string_buffer(8)
         self.assertEqual(self.nvml.nvmlDeviceGetUUID(self.client.device(), short, 8), INSUFFICIENT_SIZE)
+
+    def test_licences_are_told_by_feature(self):
+        features = LicensableFeatures()
+        ask = self.nvml.nvmlDeviceGetGridLicensableFeatures_v4
+        self.assertEqual(ask(self.client.device(), byref(features)), SUCCESS)
+        self.assertEqual(features.isGridLicenseSupported, 0)
+        self.change(lambda state: state["gpus"][0].update(licensed=True))
+        self.assertEqual(ask(self.client.device(), byref(features)), SUCCESS)
+        told = {feature.featureCode: feature.featureState
+                for feature in features.gridLicensableFeatures[:features.licensableFeaturesCount]}
+        self.assertEqual((features.isGridLicenseSupported, told[2]), (1, 1))
 
     def test_profiles_are_enumerated_to_the_end(self):
         names, holes, kind = {}, [], 0

@@ -71,6 +71,7 @@ TEST(HostFile, ReadsWhatTheGpusAre) {
                                           .averaging = 60},
                             .next_display = "physical_display_disabled",
                             .mixed_sizes = true,
+                            .licensed = true,
                             .reset_time = std::chrono::seconds{8},
                             .mig_profiles = {{{.id = 9,
                                                .name = "3g.20gb",

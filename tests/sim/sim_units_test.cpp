@@ -102,5 +102,50 @@ TEST(SimUnits, WhatOtherUnitsStartComesUpAgainAtBoot) {
   EXPECT_EQ(sim.view().units.state("broken.service")->active_state, "inactive");
 }
 
+constexpr const char* gridd = "nvidia-gridd.service";
+constexpr const char* gridd_config = "/etc/nvidia/gridd.conf";
+const PciAddress gpu = *PciAddress::parse("0000:41:00.0");
+
+/// Whether the daemon got a licence when it was started with this.
+bool licensed_with(const std::string& config, std::map<std::string, HostFile::Entry> files = {}) {
+  auto file = host();
+  file.units[gridd].state = {"loaded", "inactive", "dead", "enabled"};
+  file.machine.gpus[gpu] = {};
+  file.files = std::move(files);
+  file.files[gridd_config] = HostFile::Text{config};
+  SimHost sim(file);
+  EXPECT_TRUE(sim.host().units.start(gridd, 10s));
+  return sim.file().machine.gpus.at(gpu).licensed;
+}
+
+TEST(SimUnits, TheLicenceDaemonTakesALicenceFromWhereItsConfigurationSays) {
+  const std::map<std::string, HostFile::Entry> token{
+      {"/etc/nvidia/ClientConfigToken/a.tok", HostFile::Large{}}};
+  const std::map<std::string, HostFile::Entry> elsewhere{{"/srv/tokens/a.tok", HostFile::Large{}}};
+  EXPECT_TRUE(licensed_with("FeatureType=2\nServerAddress=lic.example.org\n"));
+  EXPECT_FALSE(licensed_with("FeatureType=0\nServerAddress=lic.example.org\n"));
+  EXPECT_FALSE(licensed_with("FeatureType=2\n#ServerAddress=lic.example.org\n"));
+  EXPECT_FALSE(licensed_with("FeatureType=2\n"));
+  EXPECT_TRUE(licensed_with("FeatureType=2\n", token));
+  EXPECT_FALSE(licensed_with("FeatureType=2\n", elsewhere));
+  EXPECT_TRUE(licensed_with("FeatureType=2\nClientConfigTokenPath=/srv/tokens\n", elsewhere));
+}
+
+TEST(SimUnits, TheLicenceDaemonReadsWhenItStarts) {
+  auto file = host();
+  file.units[gridd].state = {"loaded", "active", "running", "enabled"};
+  file.machine.gpus[gpu] = {};
+  SimHost sim(file);
+  auto host = sim.host();
+  ASSERT_TRUE(host.files.replace(gridd_config, "FeatureType=2\nServerAddress=lic.example.org\n"));
+  ASSERT_TRUE(host.units.start(gridd, 10s));
+  EXPECT_FALSE(sim.file().machine.gpus.at(gpu).licensed) << "it was up and is left alone";
+  ASSERT_TRUE(sim.reboot());
+  EXPECT_TRUE(sim.file().machine.gpus.at(gpu).licensed);
+  ASSERT_TRUE(host.units.disable(gridd));
+  ASSERT_TRUE(sim.reboot());
+  EXPECT_FALSE(sim.file().machine.gpus.at(gpu).licensed);
+}
+
 }  // namespace
 }  // namespace gpuhost

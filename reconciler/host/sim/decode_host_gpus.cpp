@@ -86,6 +86,7 @@ HostFile::Gpu decode_gpu(const Value& value) {
   if (const auto scheduler = reader.at("scheduler")) gpu.scheduler = decode_scheduler(scheduler);
   if (const auto next = reader.at("nextDisplay")) gpu.next_display = next.text().value_or("");
   if (const auto mixed = reader.at("mixedSizes")) gpu.mixed_sizes = mixed.boolean().value_or(false);
+  if (const auto licensed = reader.at("licensed")) gpu.licensed = licensed.boolean().value_or(false);
   if (const auto time = reader.at("resetSeconds")) {
     gpu.reset_time = std::chrono::seconds(time.integer(0, longest_reset).value_or(0));
   }

@@ -89,6 +89,7 @@ struct HostFile {
     /// What its display mode was switched to since the last boot, as the tool names it; empty: nothing.
     std::string next_display;
     bool mixed_sizes = false;
+    bool licensed = false;  ///< for virtual workstations; counts with a driver that asks for licences
     std::chrono::seconds reset_time{0};  ///< how long a reset keeps whoever asked for it waiting
     /// What NVIDIA's driver tells of MIG, by id. Nothing: what the catalogue says of its PCI ids. Empty: it
     /// cannot be partitioned.

@@ -188,6 +188,7 @@ void take_reports(const FileReader& files, const Result<GpuReports>& reports, Ho
     if (report.ecc) gpu.ecc = *report.ecc;
     if (report.scheduler) gpu.scheduler = *report.scheduler;
     if (report.mixed_sizes) gpu.mixed_sizes = *report.mixed_sizes;
+    if (report.workstation_licensed) gpu.licensed = *report.workstation_licensed;
     take_vgpu_types(report.vgpu_types, Device(files, address), gpu);
     take_mig(report.mig, mig_hardware_of(Device(files, address).number("device")).profiles, gpu);
   }

@@ -7,6 +7,7 @@
 
 #include "base/text.hpp"
 #include "catalog/mig.hpp"
+#include "host/sim/sim_licences.hpp"
 
 namespace gpuhost {
 
@@ -89,6 +90,7 @@ GpuReport SimGpus::report_of(const PciAddress& address, const HostFile::Gpu& gpu
   report.mig = mig_of(address, gpu);
   report.scheduler = scheduler_of(address, gpu);
   report.mixed_sizes = mixed_sizes_of(address, gpu);
+  if (tree_.files().exists(sim_licence_daemon).value_or(false)) report.workstation_licensed = gpu.licensed;
   if (gpu.framework != HostFile::VgpuFramework::none) {
     std::map<unsigned, std::string> types;
     for (const auto& [id, type] : types_.of(address)) types.emplace(id, type->name);

@@ -7,6 +7,7 @@
 #include <fmt/core.h>
 
 #include "base/text.hpp"
+#include "host/sim/sim_licences.hpp"
 
 namespace gpuhost {
 
@@ -14,7 +15,6 @@ namespace {
 
 constexpr const char* dpkg_status = "/var/lib/dpkg/status";
 constexpr const char* uninstaller = "/usr/bin/nvidia-uninstall";
-constexpr const char* licence_daemon = "/usr/bin/nvidia-gridd";
 constexpr const char* sriov_tool = "/usr/lib/nvidia/sriov-manage";
 constexpr const char* management_tool = "/usr/bin/nvidia-smi";
 
@@ -34,8 +34,8 @@ const std::array<Contents, 3>& all_contents() {
                {management_tool, sriov_tool}},
       Contents{"graphics",
                {"nvidia", "nvidia_modeset", "nvidia_drm", "nvidia_uvm"},
-               {"nvidia-gridd.service"},
-               {management_tool, licence_daemon}},
+               {sim_licence_service},
+               {management_tool, sim_licence_daemon}},
       Contents{
           "datacenter", {"nvidia", "nvidia_modeset", "nvidia_drm", "nvidia_uvm"}, {}, {management_tool}}};
   return all;

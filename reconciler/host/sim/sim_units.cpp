@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include "host/sim/sim_licences.hpp"
+
 namespace gpuhost {
 
 namespace {
@@ -60,6 +62,7 @@ Result<void> SimUnits::start(const std::string& unit, std::chrono::seconds) {
   if (state.active_state == "active") return {};
   state.active_state = "active";
   state.sub_state = usual_sub_state(unit, state.active_state);
+  if (unit == sim_licence_service) take_licences(host_);
   return {};
 }
 
@@ -109,6 +112,7 @@ Result<void> SimUnits::disable(const std::string& unit) {
 }
 
 void SimUnits::boot() {
+  for (auto& [address, gpu] : host_.machine.gpus) gpu.licensed = false;
   for (auto& [name, unit] : host_.units) {
     if (unit.unknown) continue;
     auto& state = unit.state;
@@ -116,6 +120,7 @@ void SimUnits::boot() {
     const bool up = starts_at_boot(state);
     state.active_state = up ? "active" : "inactive";
     state.sub_state = usual_sub_state(name, state.active_state);
+    if (up && name == sim_licence_service) take_licences(host_);
   }
 }
 

@@ -234,6 +234,7 @@ Node gpu_node(const HostFile::Gpu& gpu) {
   if (gpu.scheduler != VgpuScheduler{}) add(node, "scheduler", scheduler_node(gpu.scheduler));
   if (!gpu.next_display.empty()) add(node, "nextDisplay", text_node(gpu.next_display));
   if (gpu.mixed_sizes) add(node, "mixedSizes", boolean(true));
+  if (gpu.licensed) add(node, "licensed", boolean(true));
   if (gpu.reset_time.count() > 0) add(node, "resetSeconds", raw(fmt::format("{}", gpu.reset_time.count())));
   Node types = mapping();
   for (const auto& [number, name] : gpu.vgpu_types) add(types, fmt::format("{}", number), text_node(name));

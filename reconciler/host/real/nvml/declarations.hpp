@@ -193,6 +193,36 @@ struct HeterogeneousMode {  // nvmlVgpuHeterogeneousMode_v1_t
   unsigned mode;
 };
 
+/// NVML_GRID_LICENSE_FEATURE_CODE_NVIDIA_RTX: virtual workstations (vWS).
+inline constexpr int workstation_feature = 2;
+inline constexpr std::size_t most_licensable_features = 3;  ///< NVML_GRID_LICENSE_FEATURE_MAX_COUNT
+inline constexpr std::size_t license_text_size = 128;       ///< NVML_GRID_LICENSE_BUFFER_SIZE
+
+struct LicenseExpiry {  // nvmlGridLicenseExpiry_t
+  unsigned year;
+  unsigned short month;
+  unsigned short day;
+  unsigned short hour;
+  unsigned short minute;
+  unsigned short second;
+  unsigned char status;
+};
+
+struct LicensableFeature {  // nvmlGridLicensableFeature_t of nvmlDeviceGetGridLicensableFeatures_v4
+  int code;
+  unsigned is_licensed;
+  char info[license_text_size];
+  char product[license_text_size];
+  unsigned is_enabled;
+  LicenseExpiry expiry;
+};
+
+struct LicensableFeatures {  // nvmlGridLicensableFeatures_t
+  int is_supported;
+  unsigned count;
+  LicensableFeature features[most_licensable_features];
+};
+
 /// NVML_STRUCT_VERSION: what a struct with a version says of itself.
 template <class T>
 constexpr unsigned struct_version(unsigned number) {
@@ -208,6 +238,7 @@ static_assert(sizeof(GpuInstanceInfo) == 24);
 static_assert(sizeof(ComputeInstanceProfileInfo) == 36);
 static_assert(sizeof(ProcessInfo) == 24);
 static_assert(sizeof(SchedulerState) == 16 && sizeof(SchedulerSetting) == 16);
+static_assert(sizeof(LicensableFeature) == 284 && sizeof(LicensableFeatures) == 860);
 static_assert(struct_version<HeterogeneousMode>(1) == 0x01000008);
 
 }  // namespace gpuhost::nvml

@@ -27,11 +27,11 @@ Library::Library(void* mapped) : mapped_(mapped) {
   const auto find = [&](auto&... functions) { (functions.find_in(mapped), ...); };
   find(init_with_flags, init, shutdown, device_count, device_by_index, device_by_bus_id, pci_info, uuid,
        serial, product, memory, ecc_mode, set_ecc_mode, scheduler, set_scheduler, mixed_sizes,
-       set_mixed_sizes, mig_mode, set_mig_mode, profile_info, versioned_profile_info, placements,
-       gpu_instances, gpu_instance_by_id, gpu_instance_info, create_gpu_instance, destroy_gpu_instance,
-       compute_profile_info, compute_instances, compute_instance_by_id, compute_instance_info,
-       create_compute_instance, destroy_compute_instance, compute_processes, active_vgpus,
-       gpu_instance_of_vgpu, supported_vgpus, vgpu_type_name);
+       set_mixed_sizes, licensable_features, mig_mode, set_mig_mode, profile_info, versioned_profile_info,
+       placements, gpu_instances, gpu_instance_by_id, gpu_instance_info, create_gpu_instance,
+       destroy_gpu_instance, compute_profile_info, compute_instances, compute_instance_by_id,
+       compute_instance_info, create_compute_instance, destroy_compute_instance, compute_processes,
+       active_vgpus, gpu_instance_of_vgpu, supported_vgpus, vgpu_type_name);
   // Older libraries have them under other names, with the same arguments. Source: updateVersionedSymbols in
   // NVIDIA/go-nvml pkg/nvml/lib.go.
   if (!placements.exists()) {

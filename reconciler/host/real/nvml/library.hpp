@@ -60,6 +60,7 @@ class Library {
   Function<Device, SchedulerSetting*> set_scheduler{"nvmlDeviceSetVgpuSchedulerState"};
   Function<Device, HeterogeneousMode*> mixed_sizes{"nvmlDeviceGetVgpuHeterogeneousMode"};
   Function<Device, const HeterogeneousMode*> set_mixed_sizes{"nvmlDeviceSetVgpuHeterogeneousMode"};
+  Function<Device, LicensableFeatures*> licensable_features{"nvmlDeviceGetGridLicensableFeatures_v4"};
   Function<Device, unsigned*, unsigned*> mig_mode{"nvmlDeviceGetMigMode"};
   Function<Device, unsigned, Return*> set_mig_mode{"nvmlDeviceSetMigMode"};
 

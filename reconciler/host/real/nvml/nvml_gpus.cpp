@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "host/real/nvml/licence_report.hpp"
 #include "host/real/nvml/mig_report.hpp"
 #include "host/real/nvml/vgpu_modes.hpp"
 #include "host/real/nvml/vgpu_report.hpp"
@@ -48,6 +49,7 @@ Result<GpuReport> report_of(const Session& session, Device device) {
                    .mig = read_mig(session, device),
                    .scheduler = read_scheduler(session, device),
                    .mixed_sizes = read_mixed_sizes(session, device),
+                   .workstation_licensed = read_workstation_licensed(session, device),
                    .vgpu_types = read_vgpu_types(session, device)};
 }
 
