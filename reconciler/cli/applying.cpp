@@ -110,7 +110,8 @@ void refuse_reboot(Plan& plan) {
 /// What this version cannot apply is in the plan, too; a reader of JSON Lines finds it here in words.
 void report_unsupported(const DecodedDocument& document) {
   for (const auto& part : document.unsupported)
-    (void)report({ErrorKind::unsupported, fmt::format("{}: not supported by this version", place_of(part))});
+    (void)report({ErrorKind::unsupported, fmt::format("{}: not supported by this version", place_of(part)),
+                  part.advice});
 }
 
 OrExit<Plan> plan_on(Target& target, DecodedDocument& document, const Options& options, RunOutput& output) {

@@ -96,8 +96,7 @@ OrExit<Plan> plan_document(DecodedDocument& document, const HostView& host, Trus
   if (auto note = note_of_left(left)) plan->notes.push_back(*std::move(note));
   for (const auto& part : document.unsupported)
     plan->notes.push_back({Note::Severity::error, part.key,
-                           fmt::format("not supported by this version ({})", part.place),
-                           "take the key out of the document, or use a gpuhost that knows it"});
+                           fmt::format("not supported by this version ({})", part.place), part.advice});
   for (const auto& override_ : document.overridden)
     plan->notes.push_back({Note::Severity::info, {}, override_});
   plan->notes.insert(plan->notes.end(), document.limit_notes.begin(), document.limit_notes.end());

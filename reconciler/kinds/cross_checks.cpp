@@ -270,7 +270,16 @@ class Checks {
   }
 
   void check_license() {
-    if (!document_.license || !document_.driver) return;
+    if (!document_.license) return;
+    const auto makes_vgpus = [](const GpuSpecs& gpu) {
+      return gpu.entry.mode && **gpu.entry.mode == GpuMode::vgpu;
+    };
+    const auto gpu = std::ranges::find_if(document_.gpus, makes_vgpus);
+    if (gpu != document_.gpus.end())
+      report(messages::contradiction, document_.license->mark,
+             "a host with vGPUs has no licence itself: their guests have",
+             "put 'license' into the entries of 'vms' that need one", gpu->entry.mode->mark);
+    if (!document_.driver) return;
     const auto& flavor = document_.driver->value.flavor;
     if (flavor && **flavor != Flavor::graphics)
       report(messages::contradiction, document_.license->mark, "a host is licensed with flavor graphics only",

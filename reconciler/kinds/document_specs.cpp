@@ -117,7 +117,7 @@ void decode_vms(MapReader& document, DocumentSpecs& specs) {
     vm.vm = decode_vm(reader);
     vm.guest_driver = decode_guest_driver(reader);
     const Value license = reader.at("license");
-    vm.license = located(decode_license(license), license.mark());
+    vm.license = located(decode_guest_license(license), license.mark());
   }
 }
 
@@ -132,7 +132,7 @@ void decode_body(MapReader& document, Reading& reading, DocumentSpecs& specs) {
   }
   specs.driver = located(decode_driver(document), document.at("driver").mark());
   const Value license = document.at("license");
-  specs.license = located(decode_license(license), license.mark());
+  specs.license = located(decode_host_license(license), license.mark());
   decode_gpus(document, reading, specs);
   decode_vms(document, specs);
   specs.units = decode_units(document);

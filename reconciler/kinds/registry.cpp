@@ -11,6 +11,7 @@
 #include "kinds/document_specs.hpp"
 #include "kinds/driver/driver.hpp"
 #include "kinds/gpus/gpus.hpp"
+#include "kinds/license/license.hpp"
 #include "kinds/scheduler/scheduler.hpp"
 #include "kinds/sizes/sizes.hpp"
 #include "kinds/unsupported.hpp"
@@ -37,6 +38,13 @@ std::vector<KernelModuleSpec> with_implied_modules(std::vector<KernelModuleSpec>
   const auto schedules = [](const GpuSpecs& gpu) { return gpu.vgpu.scheduler.has_value(); };
   if (std::ranges::any_of(specs.gpus, schedules)) imply("nvidia", State::as_is);
   return modules;
+}
+
+/// What gets the licence runs, unless the document speaks of it itself.
+std::vector<UnitSpec> with_implied_units(std::vector<UnitSpec> units, const DocumentSpecs& specs) {
+  const bool is_named = std::ranges::find(units, licence_service, &UnitSpec::name) != units.end();
+  if (specs.license && !is_named) units.push_back({.name = licence_service, .enabled = {}, .active = true});
+  return units;
 }
 
 std::vector<GpuEntry> entries_of(const std::vector<GpuSpecs>& gpus) {
@@ -226,9 +234,10 @@ Kinds make_kinds(DocumentSpecs specs, Omitted omitted) {
   kinds.push_back(make_kernel_parameters(std::move(specs.kernel_parameters)));
   kinds.push_back(make_kernel_modules(with_implied_modules(std::move(specs.kernel_modules), specs),
                                       registry_keys(specs.gpus)));
-  kinds.push_back(make_units(std::move(specs.units)));
+  kinds.push_back(make_units(with_implied_units(std::move(specs.units), specs)));
   kinds.push_back(make_driver(specs.driver ? std::optional(specs.driver->value) : std::nullopt,
                               passed_through(specs.gpus)));
+  kinds.push_back(make_license(specs.license ? std::optional(specs.license->value) : std::nullopt));
   kinds.push_back(make_gpus(entries_of(specs.gpus)));
   kinds.push_back(make_display_mode(display_wishes(specs.gpus), omitted));
   kinds.push_back(make_ecc(ecc_wishes(specs.gpus), omitted));

@@ -16,6 +16,7 @@ namespace gpuhost {
 struct Unsupported {
   std::string key;    ///< "gpus[left].vgpus"
   std::string place;  ///< "host.yaml:12:5"
+  std::string advice = "take the key out of the document, or use a gpuhost that knows it";
 };
 
 /// What the files of one -f say together.

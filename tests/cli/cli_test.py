@@ -21,7 +21,7 @@ STOP_ALLOWED = "policy: {disruption: stop-units}\n"
 PARAMETER = "kernel: {parameters: {iommu: pt}}\n"
 MODULE = "kernel: {modules: {vfio-pci: {state: loaded}}}\n"
 STOP = "units: {ollama.service: {state: inactive}}\n"
-LICENSE = "license: {server: lic.example.org, feature: vws}\n"  # not supported yet
+GUEST_LICENSE = "vms: [{name: desk, license: {server: lic.example.org, feature: vws}}]\n"  # not supported yet
 IN_SYNC = 'kernel: {parameters: {quiet: {state: present}}}\n'
 
 
@@ -156,7 +156,7 @@ class Documents(CommandTest):
         self.assertEqual((answer["problems"][0]["line"], answer["problems"][0]["file"]), (4, str(wrong)))
 
     def test_validate_accepts_what_this_version_cannot_apply_and_says_so(self):
-        path = self.write(document(LICENSE))
+        path = self.write(document(GUEST_LICENSE))
         self.assertIn("not supported by this version", self.run_gpuhost("validate", "-f", path, expect=0).stdout)
 
     def test_unreadable_documents_are_65(self):
@@ -211,14 +211,14 @@ class Documents(CommandTest):
         self.on_host("plan", document(PARAMETER, hosts=", hosts: ['0123456789abcdef*']"), expect=0)
 
     def test_what_this_version_cannot_apply_is_7_at_its_key(self):
-        text = document(PARAMETER, LICENSE)
+        text = document(PARAMETER, GUEST_LICENSE)
         planned = self.on_host("plan", text, expect=7)
         self.assertIn("iommu", planned.stdout)
         self.assertRegex(planned.stdout, r"not supported by this version \(.*document\.yaml:5:\d+\)")
         before = self.host.read_bytes()
         self.assertRegex(self.apply(text, expect=7).stderr, r"document\.yaml:5:\d+: not supported by this version")
         self.assertEqual(self.host.read_bytes(), before)
-        self.on_host("verify", document(IN_SYNC, LICENSE), expect=69)
+        self.on_host("verify", document(IN_SYNC, GUEST_LICENSE), expect=69)
 
     def test_a_selector_without_more_is_7_as_it_asks_for_a_gpu(self):
         planned = self.on_host("plan", document("gpus: [{match: {address: '0000:41:00.0'}}]\n"), expect=7)
@@ -247,7 +247,7 @@ class Planning(CommandTest):
             self.skipTest("python3-jsonschema is not installed")
         schema = json.loads(self.run_gpuhost("schema", "plan", expect=0).stdout)
         for text in (document(PARAMETER), document(MODULE), document(STOP), document(IN_SYNC),
-                     document(STOP_ALLOWED, PARAMETER, STOP), document(LICENSE)):
+                     document(STOP_ALLOWED, PARAMETER, STOP), document(GUEST_LICENSE)):
             plan = json.loads(self.on_host("plan", text, "-o", "json").stdout)
             jsonschema.Draft202012Validator(schema).validate(plan)
 
@@ -406,7 +406,7 @@ class Applying(CommandTest):
 
     def test_json_lines_always_end_with_a_summary(self):
         for code, text in ((6, document(PARAMETER, hosts=", hosts: ['other*']")), (65, document("gpuz: []\n")),
-                           (7, document(LICENSE))):
+                           (7, document(GUEST_LICENSE))):
             with self.subTest(code=code):
                 events = [json.loads(line) for line in self.apply(text, "-o", "json", expect=code).stdout.splitlines()]
                 self.assertEqual((events[0]["type"], events[-1]["type"]), ("version", "summary"))

@@ -191,5 +191,13 @@ INSTANTIATE_TEST_SUITE_P(
             "}\n}\n"},
         MaskCase{"/etc/hostname", "a\n", "a\n"}));
 
+TEST(Recorder, TakesOfTheLicenceDaemonsConfigurationWhatIsNoSecret) {
+  EXPECT_EQ(recordable("/etc/nvidia/gridd.conf",
+                       "# comment\nServerAddress=lic.example.org\nServerPort=7070\nProxyUserName=someone\n"
+                       "FeatureType=2\nClientConfigTokenPath=/srv/tokens\nProxyCredentials\n"),
+            "ServerAddress=lic.example.org\nServerPort=7070\nFeatureType=2\n"
+            "ClientConfigTokenPath=/srv/tokens\n");
+}
+
 }  // namespace
 }  // namespace gpuhost

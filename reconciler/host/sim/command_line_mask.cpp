@@ -273,6 +273,13 @@ std::string nvidia_modules(std::string_view index) {
   return kept;
 }
 
+/// Of the licence daemon's configuration what gpuhost sets: the rest may name a proxy and its user.
+std::optional<std::string> licence_line(std::string_view line) {
+  constexpr std::array kept = {"ServerAddress", "ServerPort", "FeatureType", "ClientConfigTokenPath"};
+  const auto key = trim(line.substr(0, line.find('=')));
+  return std::ranges::find(kept, key) == kept.end() ? std::nullopt : std::optional(std::string(line));
+}
+
 /// Of dpkg's status the paragraphs of NVIDIA's packages: the rest says nothing of drivers.
 std::string nvidia_packages(std::string_view status) {
   std::string kept;
@@ -310,6 +317,7 @@ std::string recordable(const std::string& path, const std::string& content) {
   if (is("/grubenv")) return each_line(content, grub_environment_line);
   if (path == "/proc/cpuinfo") return first_processor(content);
   if (is("/modules.dep")) return nvidia_modules(content);
+  if (path == "/etc/nvidia/gridd.conf") return each_line(content, licence_line);
   if (path == "/var/lib/dpkg/status") return nvidia_packages(content);
   if (in("/var/lib/gpuhost/") && is(".json")) return masked_record(content);
   return content;

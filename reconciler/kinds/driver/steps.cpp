@@ -38,6 +38,10 @@ Step step_of(const char* verb, Json arguments) {
   return step;
 }
 
+bool is_graphics(const std::optional<DriverPackage>& driver) {
+  return driver && driver->flavor == to_string(DriverSpec::Flavor::graphics);
+}
+
 /// Who opens GPUs is down from before the old driver goes until the new one is there.
 void need_services_down(const DriverState& state, Step& step) {
   for (const auto& [service, unit] : state.services) step.needs.push_back({"unit/" + service, "inactive"});
@@ -150,6 +154,8 @@ Step load_step(const DriverChange& change) {
         step.provides.push_back({fmt::format("unit/{}", daemon), "there"});
     }
   }
+  if (is_graphics(driver) && !is_graphics(change.now))
+    step.provides.push_back({fmt::format("unit/{}", licence_unit), "there"});
   for (const auto* gpu : change.held) {
     if (state.loaded) step.provides.push_back(gpu_facts::bound(gpu->address, gpu_facts::nvidia_driver));
     step.lanes.push_back("gpu/" + gpu->address.to_string());
