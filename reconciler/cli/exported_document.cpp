@@ -12,6 +12,7 @@
 #include "base/text.hpp"
 #include "cli/export_facts.hpp"
 #include "cli/exported_gpus.hpp"
+#include "cli/exported_license.hpp"
 #include "document/formats.hpp"
 #include "document/yaml.hpp"
 #include "engine/reconcile.hpp"
@@ -40,6 +41,7 @@ bool starts_with_any(std::string_view text, const auto& prefixes) {
 /// What the document might say; a plan then tells what of it is so.
 struct Candidates {
   std::optional<DriverSpec> driver;
+  std::optional<LicenseSpec> license;
   std::vector<KernelParameterSpec> parameters;
   std::vector<KernelModuleSpec> modules;
   std::vector<UnitSpec> units;
@@ -241,6 +243,7 @@ Desired desired_from(const std::string& name, const Candidates& candidates, cons
   DocumentSpecs specs;
   specs.virtualization.required = true;
   if (candidates.driver) specs.driver = Located{*candidates.driver, Mark{}};
+  if (candidates.license) specs.license = Located{*candidates.license, Mark{}};
   specs.kernel_parameters = candidates.parameters;
   specs.kernel_modules = candidates.modules;
   specs.units = candidates.units;
@@ -255,8 +258,9 @@ Result<std::string> exported_document(const HostView& host) {
   auto owned = Ownership::load(host.files);
   if (!owned) return fail(std::move(owned));
   const auto name = document_name(host, *owned);
-  Candidates candidates{driver_candidate(owned->of(name)), parameter_candidates(host.files),
-                        module_candidates(host.modules), unit_candidates(host)};
+  Candidates candidates{driver_candidate(owned->of(name)), license_candidate(host),
+                        parameter_candidates(host.files), module_candidates(host.modules),
+                        unit_candidates(host)};
   add_owned(candidates, owned->of(name));
   const auto gpus = gpu_candidates(host, owned->of(name));
   auto plan = plan_once(desired_from(name, candidates, gpus), host);
@@ -271,6 +275,8 @@ Result<std::string> exported_document(const HostView& host) {
   if (facts.in_sync("virtualization")) add_entry(document, "virtualization", plain_node("required"));
   if (auto driver = driver_node(candidates, facts); !driver.entries.empty())
     add_entry(document, "driver", std::move(driver));
+  if (auto license = license_node(candidates.license, facts); !license.entries.empty())
+    add_entry(document, "license", std::move(license));
   if (auto kernel = kernel_node(candidates, facts); !kernel.entries.empty())
     add_entry(document, "kernel", std::move(kernel));
   if (auto entries = gpus_node(gpus, facts); !entries.items.empty())

@@ -1,5 +1,5 @@
 """After an apply, every example host exports a document that plans empty, and says all that the applied one said of the
-kernel, of GPUs and of virtual machines. (Of units, only those that the document changed, or that GPU hosts have, are
+kernel, of its licence, of GPUs and of virtual machines. (Of units, only those that the document changed, or that GPU hosts have, are
 exported.)
 
 usage: export_test.py GPUHOST SOURCE
@@ -70,7 +70,8 @@ def left_out(binary, host, document):
 
 def what_is_missing(wanted, said, absent):
     texts = dict(leaves(said))
-    missing = [path for path, _ in leaves({"kernel": wanted.get("kernel", {})}) if path not in texts]
+    parts = {key: wanted.get(key, {}) for key in ("kernel", "license")}
+    missing = [path for path, _ in leaves(parts) if path not in texts]
     gpus = used_gpus(said)
     missing += [what for what, number in used_gpus(wanted).items() if gpus[what] < number]
     guests = bound_guests(said)
