@@ -291,7 +291,7 @@ MINUTES = 60
 STAGES = {  # what it does, its deadline
     "everyday": (everyday, 20 * MINUTES),
     "sanitizers": (sanitizers, 25 * MINUTES),
-    "lint": (lint, 15 * MINUTES),
+    "lint": (lint, 20 * MINUTES),
     "fuzzing": (fuzzing, 12 * MINUTES),
     "benchmark": (benchmark, 5 * MINUTES),
     "lab": (lab, 10 * MINUTES),
