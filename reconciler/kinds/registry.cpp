@@ -241,7 +241,7 @@ Kinds make_kinds(DocumentSpecs specs, Omitted omitted) {
   kinds.push_back(make_gpus(entries_of(specs.gpus)));
   kinds.push_back(make_display_mode(display_wishes(specs.gpus), omitted));
   kinds.push_back(make_ecc(ecc_wishes(specs.gpus), omitted));
-  kinds.push_back(make_mig(mig_wishes(specs.gpus)));
+  kinds.push_back(make_mig(mig_wishes(specs.gpus), omitted));
   kinds.push_back(make_scheduler(scheduler_wishes(specs.gpus)));
   kinds.push_back(make_functions(function_wishes(specs.gpus)));
   kinds.push_back(make_sizes(sizes_wishes(specs.gpus)));

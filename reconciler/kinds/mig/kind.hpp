@@ -29,7 +29,8 @@ struct MigLayoutsState {
 class MigLayouts final : public KindOver<MigLayoutsState> {
  public:
   static constexpr std::string_view kind_name = "mig";
-  explicit MigLayouts(std::vector<ForGpus<MigWish>> wishes) : wishes_(std::move(wishes)) {}
+  MigLayouts(std::vector<ForGpus<MigWish>> wishes, Omitted omitted)
+      : wishes_(std::move(wishes)), omitted_(omitted) {}
 
   [[nodiscard]] std::string_view name() const override { return kind_name; }
   [[nodiscard]] Stage stage() const override { return Stage::devices; }
@@ -48,6 +49,7 @@ class MigLayouts final : public KindOver<MigLayoutsState> {
 
  private:
   std::vector<ForGpus<MigWish>> wishes_;
+  Omitted omitted_;
 };
 
 }  // namespace gpuhost

@@ -7,6 +7,7 @@
 
 #include "document/located.hpp"
 #include "engine/kind.hpp"
+#include "kinds/gpu_ownership.hpp"
 #include "kinds/gpu_selection.hpp"
 
 namespace gpuhost {
@@ -52,10 +53,10 @@ struct MigWish {
   std::vector<Vgpus> vgpus;
 };
 
-/// MIG mode and GPU instances. The mode is not undone by being left out of the document.
+/// MIG mode and GPU instances. The mode is not undone by being left out of the document, but by `release`.
 ///
 /// Facts: see gpu_facts::mig_mode, with_instance and without_instances; and its own, "gpu/ADDRESS" "without
 /// GPU instance N". Offered: instances that the document has made are made again where they were.
-[[nodiscard]] std::unique_ptr<Kind> make_mig(std::vector<ForGpus<MigWish>> wishes);
+[[nodiscard]] std::unique_ptr<Kind> make_mig(std::vector<ForGpus<MigWish>> wishes, Omitted omitted);
 
 }  // namespace gpuhost

@@ -57,8 +57,8 @@ bool has_profile(const Mig& mig, std::string_view name) {
 
 }  // namespace
 
-std::unique_ptr<Kind> make_mig(std::vector<ForGpus<MigWish>> wishes) {
-  return std::make_unique<MigLayouts>(std::move(wishes));
+std::unique_ptr<Kind> make_mig(std::vector<ForGpus<MigWish>> wishes, Omitted omitted) {
+  return std::make_unique<MigLayouts>(std::move(wishes), omitted);
 }
 
 MigLayoutsState MigLayouts::look(const HostView& host) const {

@@ -243,12 +243,13 @@ class GpuPlanner {
 /// What the document says of a GPU: all, or of its mode alone.
 enum class Managed { all, mode };
 
-/// Instances that the document made and names no more go, as far as nobody uses them; the mode stays.
+/// Instances that the document made and names no more go, as far as nobody uses them; the mode stays, but for
+/// `release`.
 class GiveBack {
  public:
-  GiveBack(const MigLayoutsState& state, const Inventory& inventory, const PlanInput& input,
+  GiveBack(const MigLayoutsState& state, const Inventory& inventory, const PlanInput& input, Omitted omitted,
            Proposal& proposal)
-      : state_(state), inventory_(inventory), input_(input), proposal_(proposal) {}
+      : state_(state), inventory_(inventory), input_(input), omitted_(omitted), proposal_(proposal) {}
 
   using ByGpu = std::map<PciAddress, Managed>;
 
@@ -267,11 +268,22 @@ class GiveBack {
     const auto forget = [&] {
       proposal_.steps.push_back(forget_step(MigLayouts::kind_name, object, owned.applied));
     };
-    if (gpu == nullptr || !owned.before.is_object() || object == gpu_object(*gpu, mig_mode_field) ||
+    if (gpu == nullptr || !owned.before.is_object() ||
         !is_identity_of(owned.before.value("gpu", std::string{}), *gpu))
+      return forget();
+    const bool is_mode = object == gpu_object(*gpu, mig_mode_field);
+    if (is_mode && (omitted_ == Omitted::stay || owned.before.value("mode", std::string{}) != "off"))
       return forget();
     const auto mig = state_.mig_of(*gpu);
     if (mig && (mig->is_unknown() || (*mig && (**mig).instances.is_unknown()))) return wait(object, *mig);
+    if (is_mode) {
+      if (!mig || !*mig || (**mig).mode == GpuSwitch{}) return forget();
+      if (!has_foreign_instances(*gpu, **mig, input_.owned.of(input_.document)))
+        return turn_off(object, *gpu, **mig);
+      proposal_.notes.push_back({Note::Severity::warning, object,
+                                 "it is left on: an instance that gpuhost did not make is on the GPU"});
+      return forget();
+    }
     const auto* instance = mig && *mig ? find(**mig, *gpu, object) : nullptr;
     if (instance == nullptr) return forget();
     proposal_.steps.push_back(step_for(object, *gpu, **mig, *instance));
@@ -283,6 +295,16 @@ class GiveBack {
         {Note::Severity::warning, object,
          "the document no longer names it, and whether it is there cannot be told: " + why,
          "plan as root, with NVIDIA's driver loaded"});
+  }
+
+  void turn_off(const std::string& object, const Gpu& gpu, const Mig& mig) {
+    auto step = mode_step({.gpu = &gpu, .label = gpu.address.to_string(), .name = {}}, mig.mode, false,
+                          *state_.usage);
+    for (const auto& instance : *mig.instances) step.needs.push_back(gone_fact(gpu, instance.id));
+    step.claims.reset();
+    step.gives_back = object;
+    step.reason = ActionReason::removed_from_desired;
+    proposal_.steps.push_back(std::move(step));
   }
 
   static const GpuInstance* find(const Mig& mig, const Gpu& gpu, const std::string& object) {
@@ -309,6 +331,7 @@ class GiveBack {
   const MigLayoutsState& state_;
   const Inventory& inventory_;
   const PlanInput& input_;
+  Omitted omitted_;
   Proposal& proposal_;
 };
 
@@ -335,7 +358,7 @@ Proposal MigLayouts::plan_from(const MigLayoutsState& state, const PlanInput& in
     if (!idle) GpuPlanner(selected, wish, *state.usage, input, proposal).plan(seen);
   });
   if (!certain) return proposal;
-  GiveBack(state, *inventory, input, proposal).run(managed);
+  GiveBack(state, *inventory, input, omitted_, proposal).run(managed);
   return proposal;
 }
 
