@@ -33,8 +33,8 @@ struct VgpuRecord {
 /// Whether some vGPU on the GPU is not on record as this document's.
 [[nodiscard]] bool has_foreign_vgpus(const Gpu& gpu, const Ownership::Objects& owned);
 
-/// Whether vGPUs of the GPU are made of virtual functions. Turing's boards have SR-IOV, and their vGPUs on the
-/// GPU itself all the same.
+/// Whether vGPUs of the GPU are made of virtual functions. Turing's boards have SR-IOV, and their vGPUs on
+/// the GPU itself all the same.
 [[nodiscard]] bool vgpus_need_functions(const Gpu& gpu);
 
 /// Whether the kernel that runs has the vendor-specific VFIO framework, for functions that are still to come.
