@@ -96,8 +96,8 @@ Fact display_fact(const PciAddress& gpu, std::string_view mode) {
 
 Observed<std::string> mode_of(const Gpu& gpu, const FileReader& files) {
   const auto* board = board_of(gpu);
-  const auto modes =
-      board == nullptr ? std::vector<catalog::DisplayMode>{} : catalog::display_modes_of(*board);
+  if (board == nullptr) return Observed<std::string>::absent();
+  const auto modes = catalog::display_modes_of(*board);
   if (modes.empty()) return Observed<std::string>::absent();
   const auto type = gpu.class_code >> 8;
   const bool by_bar = std::ranges::any_of(modes, [](const auto& mode) { return mode.bar1_mib.has_value(); });
