@@ -33,16 +33,16 @@ void append(std::string& datagram, const JournalSocket::Field& field) {
 
 }  // namespace
 
-Result<JournalSocket> JournalSocket::open(const std::string& path) {
+Result<JournalSocket> JournalSocket::open(const std::string& at) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path)
-    return std::unexpected(system_error(ENAMETOOLONG, "connect to", path));
-  std::memcpy(address.sun_path, path.data(), path.size());
+  if (at.size() >= sizeof address.sun_path)
+    return std::unexpected(system_error(ENAMETOOLONG, "connect to", at));
+  std::memcpy(address.sun_path, at.data(), at.size());
   UniqueFd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!socket || ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
       ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) != 0)
-    return std::unexpected(system_error(errno, "connect to", path));
+    return std::unexpected(system_error(errno, "connect to", at));
   return JournalSocket(std::move(socket));
 }
 

@@ -21,7 +21,7 @@ class JournalSocket {
   using Entry = std::vector<Field>;
 
   /// not_found: no journal runs here.
-  [[nodiscard]] static Result<JournalSocket> open(const std::string& path = JournalSocket::path);
+  [[nodiscard]] static Result<JournalSocket> open(const std::string& at = JournalSocket::path);
   /// busy: the journal has not taken the entry within a second.
   Result<void> send(const Entry& entry) const;
 
