@@ -294,7 +294,7 @@ STAGES = {  # what it does, its deadline
     "lint": (lint, 20 * MINUTES),
     "fuzzing": (fuzzing, 12 * MINUTES),
     "benchmark": (benchmark, 5 * MINUTES),
-    "lab": (lab, 10 * MINUTES),
+    "lab": (lab, 13 * MINUTES),
     "reboots": (reboots, 15 * MINUTES),
 }
 

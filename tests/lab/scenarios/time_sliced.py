@@ -4,7 +4,6 @@ import nvidia_driver
 import simulated
 
 REBOOTS = False
-BY_NAME_ONLY = True
 
 WANTED = """\
 apiVersion: gpuhost/v1
