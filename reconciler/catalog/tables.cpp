@@ -80,20 +80,14 @@ class Row {
 
   template <class Value, std::size_t Words>
   [[nodiscard]] Value one_of(const std::array<std::pair<std::string_view, Value>, Words>& words) {
-    const auto field = next();
-    const auto found = std::ranges::find(words, field, &std::pair<std::string_view, Value>::first);
-    require(found != words.end());
-    return found == words.end() ? Value{} : found->second;
+    return find_in(words, next()).value_or(Value{});
   }
 
   template <class Value, std::size_t Words>
   [[nodiscard]] std::optional<Value> optional_one_of(
       const std::array<std::pair<std::string_view, Value>, Words>& words) {
     const auto field = optional_text();
-    if (field.empty()) return std::nullopt;
-    const auto found = std::ranges::find(words, field, &std::pair<std::string_view, Value>::first);
-    require(found != words.end());
-    return found == words.end() ? std::nullopt : std::optional(found->second);
+    return field.empty() ? std::nullopt : find_in(words, field);
   }
 
   [[nodiscard]] bool yes_or_no() {
@@ -124,6 +118,14 @@ class Row {
   }
 
   /// About the field that was read last.
+  template <class Value, std::size_t Words>
+  [[nodiscard]] std::optional<Value> find_in(
+      const std::array<std::pair<std::string_view, Value>, Words>& words, std::string_view field) {
+    const auto found = std::ranges::find(words, field, &std::pair<std::string_view, Value>::first);
+    require(found != words.end());
+    return found == words.end() ? std::nullopt : std::optional(found->second);
+  }
+
   void require(bool sound) {
     if (!sound && problem_.empty()) problem_ = columns_[std::min(read_, columns_.size()) - 1];
   }

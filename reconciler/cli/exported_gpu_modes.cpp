@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <array>
-#include <utility>
+#include <string>
 
 #include <fmt/format.h>
 
+#include "kinds/display_mode/decode.hpp"
 #include "kinds/gpu_selection.hpp"
 #include "kinds/scheduler/kind.hpp"
+#include "kinds/vgpu/decode.hpp"
 #include "peers/document_draft.hpp"
 
 namespace gpuhost {
@@ -15,19 +17,15 @@ namespace gpuhost {
 namespace {
 
 using Sizes = VgpuSpec::Sizes;
-using Policy = VgpuSpec::Scheduler::Policy;
+template <class Value, std::size_t Words>
+Node word_node(const std::array<Word<Value>, Words>& words, Value value) {
+  return plain_node(std::string(std::ranges::find(words, value, &Word<Value>::value)->text));
+}
 
-constexpr std::array display_words{std::pair{DisplayMode::display_off, "display-off"},
-                                   std::pair{DisplayMode::display_enabled, "display-enabled"},
-                                   std::pair{DisplayMode::graphics, "graphics"},
-                                   std::pair{DisplayMode::compute, "compute"}};
-constexpr std::array policy_words{std::pair{Policy::best_effort, "best-effort"},
-                                  std::pair{Policy::equal_share, "equal-share"},
-                                  std::pair{Policy::fixed_share, "fixed-share"}};
-
-template <class Words, class Value>
-const char* word_of(const Words& words, Value value) {
-  return std::ranges::find(words, value, [](const auto& one) { return one.first; })->second;
+template <class Value, std::size_t Words>
+std::optional<Value> value_of(const std::array<Word<Value>, Words>& words, std::string_view text) {
+  const auto* word = std::ranges::find(words, text, &Word<Value>::text);
+  return word == words.end() ? std::nullopt : std::optional(word->value);
 }
 
 /// What the document owns the field as; null: it does not.
@@ -38,10 +36,9 @@ const Json* owned_as(const Ownership::Objects& owned, const Gpu& gpu, const char
 
 /// `written`: as json_of writes it; nothing: it is none.
 std::optional<VgpuSpec::Scheduler> scheduler_spec(const Json& written) {
-  const auto* word = std::ranges::find(policy_words, written.value("policy", std::string{}),
-                                       [](const auto& one) { return std::string_view(one.second); });
-  if (word == policy_words.end()) return std::nullopt;
-  VgpuSpec::Scheduler spec{.policy = Located{word->first, Mark{}}};
+  const auto policy = value_of(policy_words, written.value("policy", std::string{}));
+  if (!policy) return std::nullopt;
+  VgpuSpec::Scheduler spec{.policy = Located{*policy, Mark{}}};
   const auto number = [&](const char* key) {
     return written.contains(key) ? std::optional(written.value(key, 0U)) : std::nullopt;
   };
@@ -67,14 +64,12 @@ std::optional<VgpuSpec::Scheduler> scheduler_of(const Gpu& gpu, const GpuReport&
 std::optional<DisplayMode> display_of(const Gpu& gpu, const Ownership::Objects& owned) {
   const auto* applied = owned_as(owned, gpu, "display");
   if (applied == nullptr || !applied->is_string()) return std::nullopt;
-  const auto* word = std::ranges::find(display_words, applied->get<std::string>(),
-                                       [](const auto& one) { return std::string_view(one.second); });
-  return word == display_words.end() ? std::nullopt : std::optional(word->first);
+  return value_of(display_words, applied->get<std::string>());
 }
 
 Node scheduler_node(const VgpuSpec::Scheduler& scheduler) {
   Node node = mapping_node();
-  add_entry(node, "policy", plain_node(word_of(policy_words, **scheduler.policy)));
+  add_entry(node, "policy", word_node(policy_words, **scheduler.policy));
   const auto add = [&](const char* key, const std::optional<unsigned>& number) {
     if (number) add_entry(node, key, plain_node(std::to_string(*number)));
   };
@@ -103,11 +98,10 @@ void add_mode_entries(const GpuSpecs& gpu, const ExportFacts& facts, Node& entry
   };
   if (gpu.ecc && is_so("ecc")) add_entry(entry, "ecc", plain_node((*gpu.ecc)->enabled ? "true" : "false"));
   if (gpu.display_mode && is_so("display"))
-    add_entry(entry, "display", plain_node(word_of(display_words, **gpu.display_mode)));
+    add_entry(entry, "display", word_node(display_words, **gpu.display_mode));
   if (gpu.vgpu.scheduler && is_so(Scheduler::field) && facts.in_sync("kernel.modules[nvidia]"))
     add_entry(entry, "scheduler", scheduler_node(**gpu.vgpu.scheduler));
-  if (gpu.vgpu.sizes && is_so("sizes"))
-    add_entry(entry, "sizes", plain_node(**gpu.vgpu.sizes == Sizes::mixed ? "mixed" : "equal"));
+  if (gpu.vgpu.sizes && is_so("sizes")) add_entry(entry, "sizes", word_node(sizes_words, **gpu.vgpu.sizes));
 }
 
 }  // namespace gpuhost

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "host/list_or_none.hpp"
 #include "inventory/identity.hpp"
 
 namespace gpuhost {
@@ -239,9 +240,9 @@ class Reader {
   }
 
   Result<void> read_mediated_devices() {
-    const auto names = files_.list(mdev_directory);
-    if (!names && names.error().kind != ErrorKind::not_found) return std::unexpected(names.error());
-    for (const auto& name : names.value_or(std::vector<std::string>{})) {
+    const auto names = list_or_none(files_, mdev_directory);
+    if (!names) return std::unexpected(names.error());
+    for (const auto& name : *names) {
       const auto uuid = Uuid::parse(name);
       if (!uuid) continue;
       auto device = read_mediated_device(files_, *uuid);

@@ -15,6 +15,15 @@ bool is_owned_of_some_gpu(const FileReader& files, std::string_view field) {
          });
 }
 
+std::string former_text(const Ownership::Object& owned, const Gpu& gpu, const char* key) {
+  const auto text = [&](const char* at) {
+    if (!owned.before.is_object()) return std::string{};
+    const auto found = owned.before.find(at);
+    return found != owned.before.end() && found->is_string() ? found->get<std::string>() : std::string{};
+  };
+  return is_identity_of(text("gpu"), gpu) ? text(key) : std::string{};
+}
+
 const Inventory* gpus_or_none(const Result<Inventory>& inventory) {
   static const Inventory none;
   if (inventory) return &*inventory;

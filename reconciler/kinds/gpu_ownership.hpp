@@ -18,6 +18,10 @@ enum class Omitted {
 /// Whether some document owns this field of some GPU.
 [[nodiscard]] bool is_owned_of_some_gpu(const FileReader& files, std::string_view field);
 
+/// What the record says a field of the GPU was before, the text under this key; empty: it is of another GPU,
+/// or says none.
+[[nodiscard]] std::string former_text(const Ownership::Object& owned, const Gpu& gpu, const char* key);
+
 /// The GPUs, or none where the host has no PCI bus; null: they cannot be told.
 [[nodiscard]] const Inventory* gpus_or_none(const Result<Inventory>& inventory);
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <optional>
 
 #include "document/located.hpp"
@@ -7,6 +8,13 @@
 #include "kinds/display_mode/display_mode.hpp"
 
 namespace gpuhost {
+
+inline constexpr std::array<Word<DisplayMode>, 5> display_words{
+    {{"auto", DisplayMode::automatic},
+     {"display-off", DisplayMode::display_off},
+     {"display-enabled", DisplayMode::display_enabled},
+     {"graphics", DisplayMode::graphics},
+     {"compute", DisplayMode::compute}}};
 
 /// Claims `display` of an entry of `gpus`.
 [[nodiscard]] std::optional<Located<DisplayMode>> decode_display_mode(MapReader& gpu);

@@ -16,6 +16,7 @@
 #include "kinds/driver/driver.hpp"
 #include "kinds/driver/installer.hpp"
 #include "kinds/driver/packages.hpp"
+#include "kinds/licence_daemon.hpp"
 
 namespace gpuhost {
 
@@ -83,9 +84,6 @@ class Driver final : public KindOver<DriverState> {
 inline constexpr const char* nvidia_module = "nvidia";
 inline constexpr const char* nouveau_module = "nouveau";
 inline constexpr const char* manager_module = "nvidia_vgpu_vfio";
-/// The licence daemon, which comes with the drivers for guests and for licensed bare metal.
-inline constexpr const char* licence_daemon = "/usr/bin/nvidia-gridd";
-inline constexpr const char* licence_unit = "nvidia-gridd.service";
 
 /// The daemons of the vGPU manager, in the order in which they start. They are down while it is not loaded.
 /// Source: vgpu-manager of NVIDIA/gpu-driver-container.

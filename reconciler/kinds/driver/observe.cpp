@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "host/list_or_none.hpp"
 #include "kinds/driver/kind.hpp"
 #include "kinds/gpu_facts.hpp"
 #include "kinds/observed_json.hpp"
@@ -38,8 +39,7 @@ bool lists_driver(std::string_view index) {
 }
 
 Result<DriverState::InKernels> look_at_kernels(const FileReader& files, const std::string& running) {
-  const auto names = files.list(modules_directory);
-  if (!names && names.error().kind == ErrorKind::not_found) return DriverState::InKernels{};
+  const auto names = list_or_none(files, modules_directory);
   if (!names) return std::unexpected(names.error());
   DriverState::InKernels found;
   for (const auto& kernel : *names) {

@@ -155,7 +155,7 @@ Step load_step(const DriverChange& change) {
     }
   }
   if (is_graphics(driver) && !is_graphics(change.now))
-    step.provides.push_back({fmt::format("unit/{}", licence_unit), "there"});
+    step.provides.push_back({fmt::format("unit/{}", licence_service), "there"});
   for (const auto* gpu : change.held) {
     if (state.loaded) step.provides.push_back(gpu_facts::bound(gpu->address, gpu_facts::nvidia_driver));
     step.lanes.push_back("gpu/" + gpu->address.to_string());

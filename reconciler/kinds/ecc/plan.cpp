@@ -179,9 +179,7 @@ class GpuPlanner {
 
 /// What the record says it was; nothing: it is of another GPU, or none.
 std::optional<bool> former_mode(const Ownership::Object& owned, const Gpu& gpu) {
-  if (!owned.before.is_object()) return std::nullopt;
-  if (!is_identity_of(owned.before.value("gpu", std::string{}), gpu)) return std::nullopt;
-  const auto was = owned.before.value("ecc", std::string{});
+  const auto was = former_text(owned, gpu, "ecc");
   return was == word(true) || was == word(false) ? std::optional(was == word(true)) : std::nullopt;
 }
 

@@ -137,13 +137,7 @@ void compare(const SelectedGpu& selected, const FunctionsWish& wish, const Funct
 /// What the record says they were: "enabled" or "disabled"; empty: it is of another GPU, or they were
 /// neither.
 std::string former_word(const Ownership::Object& owned, const Gpu& gpu) {
-  if (!owned.before.is_object()) return {};
-  const auto text = [&](const char* key) {
-    const auto found = owned.before.find(key);
-    return found != owned.before.end() && found->is_string() ? found->get<std::string>() : std::string{};
-  };
-  if (!is_identity_of(text("gpu"), gpu)) return {};
-  const auto was = text("functions");
+  const auto was = former_text(owned, gpu, "functions");
   return was == word(true) || was == word(false) ? was : std::string{};
 }
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "host/list_or_none.hpp"
 #include "kinds/kernel_modules/driver_registry.hpp"
 #include "kinds/kernel_modules/kind.hpp"
 #include "kinds/observed_json.hpp"
@@ -49,17 +50,12 @@ Result<std::map<std::string, std::vector<PciAddress>>> devices_of_modules(
       if (module.state == KernelModuleSpec::State::unloaded) asked_for.insert(module.name);
     }
   if (bound.empty()) return bound;
-  const auto list = [&](const std::string& directory) {
-    auto names = files.list(directory);
-    const bool is_missing = !names && names.error().kind == ErrorKind::not_found;
-    return is_missing ? std::vector<std::string>{} : std::move(names);
-  };
-  const auto drivers = list(drivers_directory);
+  const auto drivers = list_or_none(files, drivers_directory);
   if (!drivers) return std::unexpected(drivers.error());
   for (const auto& driver : *drivers) {
     const auto module = bound.find(underscored(driver));
     if (module == bound.end()) continue;
-    const auto entries = list(fmt::format("{}/{}", drivers_directory, driver));
+    const auto entries = list_or_none(files, fmt::format("{}/{}", drivers_directory, driver));
     if (!entries) return std::unexpected(entries.error());
     for (const auto& entry : *entries)
       if (const auto device = PciAddress::parse(entry);

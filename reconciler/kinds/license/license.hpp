@@ -5,6 +5,7 @@
 #include <string>
 
 #include "engine/kind.hpp"
+#include "kinds/licence_daemon.hpp"
 
 namespace gpuhost {
 
@@ -18,9 +19,6 @@ struct LicenseSpec {
   std::string feature;                    ///< "vws"
   std::optional<std::string> token_file;  ///< absolute path; the token itself is never in a document
 };
-
-/// What reads the configuration and gets the licence.
-inline constexpr const char* licence_service = "nvidia-gridd.service";
 
 /// Of the host, whose NVIDIA driver asks for a licence where its flavour is graphics: what the licence daemon
 /// reads, and whether the driver has the licence. The daemon gets it; nothing but its configuration is set

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "host/list_or_none.hpp"
 #include "kinds/gpu_facts.hpp"
 #include "kinds/gpu_ownership.hpp"
 #include "kinds/observed_json.hpp"
@@ -25,9 +26,9 @@ std::set<std::string> drivers_there(const FileReader& files) {
 }
 
 Result<bool> is_iommu_active(const FileReader& files) {
-  const auto units = files.list("/sys/class/iommu");
-  if (!units && units.error().kind != ErrorKind::not_found) return std::unexpected(units.error());
-  return units && !units->empty();
+  const auto units = list_or_none(files, "/sys/class/iommu");
+  if (!units) return std::unexpected(units.error());
+  return !units->empty();
 }
 
 /// The process in a stream's status: "owner_pid   : 1234"; nothing while it is closed.

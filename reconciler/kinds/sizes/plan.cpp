@@ -152,9 +152,7 @@ class GpuPlanner {
 
 /// Nothing: the record is of another GPU, or says none.
 std::optional<bool> former_mode(const Ownership::Object& owned, const Gpu& gpu) {
-  if (!owned.before.is_object() || !is_identity_of(owned.before.value("gpu", std::string{}), gpu))
-    return std::nullopt;
-  const auto was = owned.before.value("sizes", std::string{});
+  const auto was = former_text(owned, gpu, "sizes");
   return was == sizes_word(true) || was == sizes_word(false) ? std::optional(was == sizes_word(true))
                                                              : std::nullopt;
 }

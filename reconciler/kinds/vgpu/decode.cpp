@@ -24,11 +24,6 @@ constexpr unsigned lowest_frequency = 63;
 constexpr unsigned highest_frequency = 960;
 constexpr unsigned highest_averaging = 60;
 
-constexpr std::array<Word<Sizes>, 2> sizes_words{{{"equal", Sizes::equal}, {"mixed", Sizes::mixed}}};
-constexpr std::array<Word<Policy>, 3> policy_words{{{"best-effort", Policy::best_effort},
-                                                    {"equal-share", Policy::equal_share},
-                                                    {"fixed-share", Policy::fixed_share}}};
-
 /// The last word of a type: board, framebuffer in gigabytes and series, as in "A100-3-20C" or
 /// "RTX6000-Ada-48Q".
 bool is_short_type(std::string_view text) {

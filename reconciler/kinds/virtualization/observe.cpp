@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "host/list_or_none.hpp"
 #include "kinds/observed_json.hpp"
 #include "kinds/virtualization/kind.hpp"
 
@@ -11,12 +12,6 @@ namespace gpuhost {
 namespace {
 
 using State = VirtualizationState;
-
-Result<std::vector<std::string>> list_or_none(const FileReader& files, const std::string& path) {
-  auto names = files.list(path);
-  if (!names && names.error().kind == ErrorKind::not_found) return std::vector<std::string>{};
-  return names;
-}
 
 Result<Processor> look_at_processor(const FileReader& files) {
   const auto text = files.read("/proc/cpuinfo");
