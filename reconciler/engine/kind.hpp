@@ -75,6 +75,9 @@ struct Condition {
 /// What one kind says about one round.
 struct Proposal {
   std::vector<Step> steps;
+  /// For a host that is as the document says: run when nothing else is left to do, shown before that. Nothing
+  /// may need what they provide.
+  std::vector<Step> when_in_sync = {};
   std::vector<Finding> findings;
   std::vector<Unmanaged> unmanaged;
   std::vector<Note> notes;

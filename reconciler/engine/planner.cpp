@@ -28,6 +28,51 @@ Note note_of_scope(const Kinds& kinds, Scope scope) {
                       join(outside, ", "))};
 }
 
+/// Steps for a host that is as the document says: alone they run; beside others, or before a boot that brings
+/// it there, they are shown and planned anew; where nothing will, they are left out.
+class InSyncSteps {
+ public:
+  void add(std::vector<Step> steps, std::size_t rank) {
+    for (auto& step : steps) steps_.emplace_back(std::move(step), rank);
+  }
+
+  void move_into(Linker& linker, const std::vector<Finding>& findings) {
+    const auto any = [&](auto differs) {
+      return std::ranges::any_of(findings, [&](const Finding& found) {
+        const bool own = std::ranges::any_of(
+            steps_, [&](const auto& one) { return one.first.action.address == found.address; });
+        return !own && differs(found.verdict);
+      });
+    };
+    using Verdict = Finding::Verdict;
+    const bool later =
+        !linker.drafts().empty() || any([](Verdict v) { return v == Verdict::pending_reboot; });
+    if (!later && any([](Verdict v) { return v != Verdict::in_sync; })) return;
+    for (auto& [step, rank] : steps_) {
+      step.provisional = later;
+      places_.push_back(linker.drafts().size());
+      linker.add(std::move(step), rank);
+    }
+  }
+
+  /// After the steps that no other comes after, and so after all.
+  void put_last(std::vector<Draft>& drafts) const {
+    std::vector<bool> followed(drafts.size());
+    for (const auto& draft : drafts) {
+      for (const auto before : draft.after) followed[before] = true;
+      for (const auto before : draft.after_boot) followed[before] = true;
+    }
+    for (const auto place : places_)
+      for (std::size_t other = 0; other < drafts.size(); ++other)
+        if (!followed[other] && std::ranges::find(places_, other) == places_.end())
+          drafts[place].after.insert(other);
+  }
+
+ private:
+  std::vector<std::pair<Step, std::size_t>> steps_;
+  std::vector<std::size_t> places_;
+};
+
 /// What the plan itself brings to an end does not stay so after it.
 void drop_ended(Plan& plan) {
   std::erase_if(plan.conditions, [&](const Condition& condition) {
@@ -66,6 +111,7 @@ Plan make_plan(const Kinds& kinds, const Observations& seen, const PlanContext& 
   const PlanInput input{context.document, context.owned, context.policy, context.running};
 
   std::vector<std::string> against_reboot;
+  InSyncSteps last;
   Linker linker(kinds, seen, input);
   for (std::size_t rank = 0; rank < kinds.size(); ++rank) {
     if (!contains(context.scope, kinds[rank]->stage())) continue;
@@ -73,6 +119,7 @@ Plan make_plan(const Kinds& kinds, const Observations& seen, const PlanContext& 
     for (auto& step : proposal.steps)
       if (std::ranges::find(context.owed, step.action) == context.owed.end())
         linker.add(std::move(step), rank);
+    last.add(std::move(proposal.when_in_sync), rank);
     linker.add_staged(proposal.true_at_next_boot);
     append(plan.findings, std::move(proposal.findings));
     append(plan.unmanaged, std::move(proposal.unmanaged));
@@ -81,7 +128,9 @@ Plan make_plan(const Kinds& kinds, const Observations& seen, const PlanContext& 
     append(against_reboot, std::move(proposal.against_reboot));
   }
   std::ranges::stable_sort(plan.findings, {}, &Finding::address);
+  last.move_into(linker, plan.findings);
   linker.link();
+  last.put_last(linker.drafts());
   plan.facts = linker.consulted();
 
   plan.steps = in_order(std::move(linker.drafts()), linker.brackets());

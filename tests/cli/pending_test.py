@@ -28,6 +28,13 @@ class PendingPhases(CommandTest):
         self.apply("apiVersion: gpuhost/v1\nkind: HostState\nmetadata: {name: other}\npolicy: {disruption: reboot}\n"
                    "kernel: {parameters: {loglevel: \"3\"}}\n", "--reboot", expect=0)
 
+    def boot_with_the_same_line(self, number):
+        before = self.host.read_text()
+        boot_id = f"  /proc/sys/kernel/random/boot_id: {number:08}-2222-4333-8444-555555555555"
+        lines = [boot_id if "random/boot_id" in line else line for line in before.splitlines()]
+        self.host.write_text("\n".join(lines) + "\n")
+        self.assertNotEqual(self.host.read_text(), before)
+
     def go_on(self, *arguments, expect=0):
         return self.apply(self.text, "--scope", "runtime", *arguments, expect=expect)
 
@@ -49,6 +56,11 @@ class PendingPhases(CommandTest):
         self.assertNotIn(RECORD, self.host.read_text())
         self.assertNotIn("gone on with", self.status(0))
 
+    def test_a_boot_with_the_old_command_line_ends_the_trial(self):
+        self.staged()
+        self.boot_with_the_same_line(1)
+        self.assertIn("the last boot did not try the new boot entries", self.go_on(expect=7).stdout)
+
     def test_before_the_reboot_they_do_what_they_always_do(self):
         self.staged()
         self.assertNotIn("goes on with", self.go_on().stdout)
@@ -62,15 +74,11 @@ class PendingPhases(CommandTest):
         self.assertNotIn(RECORD, self.host.read_text())
 
     def test_a_boot_that_does_not_bring_it_is_counted_and_given_up(self):
+        without_trial = [line for line in self.host.read_text().splitlines() if "grub-editenv" not in line]
+        self.host.write_text("\n".join(without_trial) + "\n")
         self.staged()
-        boots = "boot_id: {:08}-2222-4333-8444-555555555555"
-        before = self.host.read_text()
         for boot in range(1, 5):
-            lines = [("  /proc/sys/kernel/random/" + boots.format(boot)) if "random/boot_id" in line else line
-                     for line in self.host.read_text().splitlines()]
-            self.host.write_text("\n".join(lines) + "\n")
-            self.assertNotEqual(self.host.read_text(), before)
-            before = self.host.read_text()
+            self.boot_with_the_same_line(boot)
             done = self.go_on(expect=3 if boot < 4 else 1)
         self.assertIn("was gone on with in 3 boots and is not done", done.stdout)
         self.assertIn("apply it by hand", self.status(3))

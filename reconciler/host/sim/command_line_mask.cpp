@@ -205,10 +205,34 @@ std::string grub_menu(std::string_view text) {
       ++open;
     } else if (word == "}" && open > 0) {
       --open;
-    } else if (!word.starts_with("linux") && !word.starts_with("initrd") && word != "blscfg") {
+    } else if (!word.starts_with("linux") && !word.starts_with("initrd") && word != "blscfg" &&
+               !line.contains("/custom.cfg")) {
       continue;
     }
     kept.append(word.starts_with("linux") ? masked_command_line(line) : std::string(line)).append("\n");
+  }
+  return kept;
+}
+
+/// Of custom.cfg the lines of gpuhost: the rest is the administrator's, and none that planning goes by.
+std::string own_custom_lines(std::string_view text) {
+  std::string kept;
+  bool ours = false;
+  for (const auto line : lines(text)) {
+    ours |= line.starts_with("# gpuhost: begin");
+    if (ours) kept.append(trim(line).starts_with("linux") ? masked_command_line(line) : line).append("\n");
+    if (line == "# gpuhost: end") ours = false;
+  }
+  return kept;
+}
+
+/// Of the mounted file systems that of the boot loader's files: others may name servers and users.
+std::string boot_mounts(std::string_view mountinfo) {
+  std::string kept;
+  for (const auto line : lines(mountinfo)) {
+    const auto fields = words(line);
+    if (fields.size() > 4 && (fields[4] == "/" || fields[4].starts_with("/boot")))
+      kept.append(line).append("\n");
   }
   return kept;
 }
@@ -223,7 +247,9 @@ std::optional<std::string> loader_entry_line(std::string_view line) {
 
 std::optional<std::string> grub_environment_line(std::string_view line) {
   if (line.starts_with("kernelopts=")) return "kernelopts=" + masked_command_line(line.substr(11));
-  return line.starts_with("saved_entry=") ? std::optional(std::string(line)) : std::nullopt;
+  return line.starts_with("saved_entry=") || line.starts_with("gpuhost_try=")
+             ? std::optional(std::string(line))
+             : std::nullopt;
 }
 
 /// All values of one processor are those of the others, as far as gpuhost asks.
@@ -313,6 +339,8 @@ std::string recordable(const std::string& path, const std::string& content) {
   if (is("/grub.d/zz-gpuhost.cfg")) return each_line(content, own_drop_in_line);
   if (is("/default/grub") || in("/default/grub.d/")) return each_line(content, grub_default_line);
   if (is("/grub.cfg")) return grub_menu(content);
+  if (is("/custom.cfg")) return own_custom_lines(content);
+  if (path == "/proc/self/mountinfo") return boot_mounts(content);
   if (in("/loader/entries/")) return each_line(content, loader_entry_line);
   if (is("/grubenv")) return each_line(content, grub_environment_line);
   if (path == "/proc/cpuinfo") return first_processor(content);

@@ -54,6 +54,7 @@ HostFile::Machine decode_machine(const Value& value) {
   machine.iommu_units = words_in(reader.at("iommuUnits"));
   machine.initramfs = decode_text(reader.at("initramfs"));
   machine.esp_command_line = decode_text(reader.at("espCommandLine"));
+  machine.panics_with = words_in(reader.at("panicsWith"));
   if (const auto gpus = reader.at("gpus")) decode_host_gpus(gpus, machine);
   if (const auto functions = reader.at("functions")) machine.functions = decode_host_functions(functions);
   return machine;

@@ -120,6 +120,8 @@ struct HostFile {
     std::optional<std::string> initramfs;
     /// What proxmox-boot-tool last wrote for the next boot to system partitions that are not mounted.
     std::optional<std::string> esp_command_line;
+    /// Words of a command line with which the kernel panics; the host then starts once more by itself.
+    std::vector<std::string> panics_with;
     std::map<PciAddress, Gpu> gpus;
     /// Set when NVIDIA's driver had GPUs and did not tell of them on the recorded host.
     std::optional<Error> gpus_unknown;

@@ -8,6 +8,7 @@
 #include "base/sha256.hpp"
 #include "base/text.hpp"
 #include "base/uuid.hpp"
+#include "host/sim/grub_menu.hpp"
 #include "host/sim/kernel_words.hpp"
 #include "host/sim/loader_config.hpp"
 #include "host/sim/sim_device_tree.hpp"
@@ -49,12 +50,12 @@ std::string expanded(const std::string& options, const SimFiles& files) {
 }
 
 /// The command line the boot loader gives the kernel; a host without a known loader keeps the one it has.
-std::string next_command_line(const HostFile& host, const SimFiles& files) {
+std::string next_command_line(const HostFile& host, SimFiles& files) {
   const std::string running(trim(files.text(proc_cmdline).value_or("")));
   const bool by_proxmox = !trim(files.text("/etc/kernel/proxmox-boot-uuids").value_or("")).empty();
   if (!by_proxmox) {
-    for (const char* config : {"/boot/grub/grub.cfg", "/boot/grub2/grub.cfg"}) {
-      if (auto line = first_grub_command_line(files.text(config).value_or(""))) return *line;
+    for (const char* directory : {"/boot/grub", "/boot/grub2"}) {
+      if (auto line = boot_by_grub(files, directory)) return *line;
     }
   }
   const auto entries = loader_entries(files);
@@ -80,6 +81,12 @@ bool any_value_has(const std::string& line, std::string_view key, std::string_vi
   return std::ranges::any_of(kernel_values(line, key), [&](const std::string& value) {
     const auto parts = split(value, ',');
     return std::ranges::find(parts, word) != parts.end();
+  });
+}
+
+bool panics(const HostFile::Machine& machine, const std::string& line) {
+  return std::ranges::any_of(split_kernel_words(line), [&](const std::string& word) {
+    return std::ranges::find(machine.panics_with, word) != machine.panics_with.end();
   });
 }
 
@@ -180,8 +187,12 @@ void set_up_iommu(HostFile& host, SimFiles& files, const std::string& line) {
 
 }  // namespace
 
-void boot(HostFile& host, SimFiles& files, SimPci& pci, SimModules& modules, SimUnits& units) {
-  const std::string line = next_command_line(host, files);
+Result<void> boot(HostFile& host, SimFiles& files, SimPci& pci, SimModules& modules, SimUnits& units) {
+  std::string line = next_command_line(host, files);
+  // The kernel panics, and the watchdog starts the host once more.
+  if (panics(host.machine, line)) line = next_command_line(host, files);
+  if (panics(host.machine, line))
+    return fail(ErrorKind::io, "the host does not come up: its kernel panics with " + line);
   files.put_text(proc_cmdline, line + "\n");
   if (const auto old = files.text(boot_id)) files.put_text(boot_id, next_boot_id(*old) + "\n");
   for (const auto& name : files.names("/run")) files.erase_tree("/run/" + name);
@@ -190,6 +201,7 @@ void boot(HostFile& host, SimFiles& files, SimPci& pci, SimModules& modules, Sim
   modules.boot(host.machine.initramfs.value_or(modprobe_text(files)));
   pci.power_on();
   units.boot();
+  return {};
 }
 
 }  // namespace gpuhost

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/result.hpp"
 #include "host/sim/host_file.hpp"
 #include "host/sim/sim_files.hpp"
 #include "host/sim/sim_modules.hpp"
@@ -10,7 +11,7 @@ namespace gpuhost {
 
 /// What firmware, boot loader, kernel and systemd do when a host starts again.
 /// Sources: kernel-parameters.txt (intel_iommu, amd_iommu, iommu, iommu.passthrough), lab measurements of
-/// /sys/class/iommu and of the groups' types with each of them.
-void boot(HostFile& host, SimFiles& files, SimPci& pci, SimModules& modules, SimUnits& units);
+/// /sys/class/iommu and of the groups' types with each of them. io: the kernel does not come up.
+Result<void> boot(HostFile& host, SimFiles& files, SimPci& pci, SimModules& modules, SimUnits& units);
 
 }  // namespace gpuhost

@@ -6,6 +6,7 @@
 #include <fmt/core.h>
 
 #include "base/text.hpp"
+#include "host/sim/grub_menu.hpp"
 #include "host/sim/grub_shell.hpp"
 #include "host/sim/kernel_words.hpp"
 #include "host/sim/loader_config.hpp"
@@ -69,6 +70,8 @@ Result<CommandResult> SimCommands::run(const Command& command) {
       {"update-grub", &SimCommands::update_grub},
       {"grub-mkconfig", &SimCommands::grub_mkconfig},
       {"grub2-mkconfig", &SimCommands::grub_mkconfig},
+      {"grub-editenv", &SimCommands::grub_editenv},
+      {"grub2-editenv", &SimCommands::grub_editenv},
       {"grubby", &SimCommands::grubby},
       {"proxmox-boot-tool", &SimCommands::proxmox_boot_tool},
       {"kernel-install", &SimCommands::kernel_install},
@@ -143,6 +146,20 @@ CommandResult SimCommands::make_grub_config(const std::string& path) {
     return failure(written.error().message);
   }
   return {0, "Generating grub configuration file ...\ndone\n"};
+}
+
+CommandResult SimCommands::grub_editenv(const Arguments& arguments) {
+  if (arguments.size() != 3 || (arguments[1] != "set" && arguments[1] != "unset"))
+    return not_simulated("grub-editenv", arguments);
+  auto variables = grub_environment(files_, arguments[0]);
+  const auto equals = arguments[2].find('=');
+  const auto name = arguments[2].substr(0, equals);
+  if (arguments[1] == "unset")
+    variables.erase(name);
+  else if (equals != std::string::npos)
+    variables[name] = arguments[2].substr(equals + 1);
+  write_grub_environment(files_, arguments[0], variables);
+  return {};
 }
 
 CommandResult SimCommands::grubby(const Arguments& arguments) {

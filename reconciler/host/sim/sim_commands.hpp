@@ -39,6 +39,7 @@ class SimCommands final : public CommandRunner {
   std::optional<Result<CommandResult>> run_for_gpus(std::string_view name, const Command& command);
   CommandResult update_grub(const Arguments& arguments);
   CommandResult grub_mkconfig(const Arguments& arguments);
+  CommandResult grub_editenv(const Arguments& arguments);
   CommandResult grubby(const Arguments& arguments);
   CommandResult proxmox_boot_tool(const Arguments& arguments);
   CommandResult kernel_install(const Arguments& arguments);

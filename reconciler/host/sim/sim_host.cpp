@@ -413,7 +413,8 @@ Result<void> SimHost::reboot() {
     world_->libvirt.power_off();
     world_->nvml.boot();
     world_->displays.boot();
-    boot(world_->file, world_->disk, world_->pci, world_->kernel_modules, world_->systemd);
+    if (auto up = boot(world_->file, world_->disk, world_->pci, world_->kernel_modules, world_->systemd); !up)
+      return up;
     world_->libvirt.power_on();
     world_->time.boot();
     return {};

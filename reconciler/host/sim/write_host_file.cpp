@@ -274,6 +274,7 @@ Node machine_node(const HostFile::Machine& machine) {
   add_list(node, "iommuUnits", machine.iommu_units);
   if (machine.initramfs) add(node, "initramfs", raw(*machine.initramfs));
   if (machine.esp_command_line) add(node, "espCommandLine", raw(*machine.esp_command_line));
+  add_list(node, "panicsWith", machine.panics_with);
   add_by_address<HostFile::Gpu>(node, "gpus", machine.gpus, gpu_node, machine.gpus_unknown);
   add_by_address<HostFile::Function>(node, "functions", machine.functions, function_node);
   return node;

@@ -18,6 +18,10 @@ Result<void> BootLoader::rebuild(Host& host) const {
   return {};
 }
 
+Result<void> BootLoader::set_trial(const std::string&, bool, Host&) const {
+  return fail(ErrorKind::unsupported, "this boot loader cannot try its entries once");
+}
+
 bool may_exist(const FileReader& files, const std::string& path) {
   const auto there = files.exists(path);
   return !there || *there;

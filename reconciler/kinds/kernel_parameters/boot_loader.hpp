@@ -16,6 +16,9 @@ struct BootEntry {
   std::string title;
   CommandLine command_line;
   std::string version = {};  ///< of the kernel; empty: the entry does not say
+  /// GRUB's: the kernel's file, and what stands between the braces of the entry.
+  std::string image = {};
+  std::string body = {};
 };
 
 /// What the configuration says, which the entries are made from.
@@ -23,6 +26,30 @@ struct BootConfiguration {
   /// Each makes command lines, of this kernel or of later ones. With a drop-in: what it works on.
   std::vector<CommandLine> lines;
   std::optional<GrubDropIn> drop_in;
+};
+
+/// A trial of the boot entries: the next boot takes them, and each later one what ran before they changed,
+/// until the trial is ended.
+struct BootTrial {
+  enum class State {
+    none,
+    to_come,    ///< the next boot takes the entries
+    over,       ///< a boot has taken them: what ran before is the default
+    not_taken,  ///< the host was booted and the loader has not taken them, since it cannot note that it did
+  };
+  /// An entry that stays the default. Empty: there is none.
+  struct Fallback {
+    std::string title;
+    CommandLine command_line;
+    std::string text;  ///< what the loader's configuration holds for it
+  };
+  State state = State::none;
+  Fallback kept;
+  /// What a trial that is begun now would keep: the entry that runs. An error: which that is cannot be told.
+  Result<Fallback> to_keep;
+
+  /// The boot that was to try the entries has been: without a word to the contrary the fallback is next.
+  [[nodiscard]] bool has_been() const { return state == State::over || state == State::not_taken; }
 };
 
 /// How a host boots, as observed.
@@ -36,6 +63,8 @@ struct BootSetup {
   std::string rebuild_blocked = {};  ///< why the commands cannot run
   /// The entries are made of the configured line and nothing else: what only they hold is lost in a rebuild.
   bool entries_from_line = false;
+  /// An error: entries cannot be tried here, and why.
+  Result<BootTrial> trial = fail(ErrorKind::unsupported, "gpuhost knows no way to try its entries once");
 };
 
 /// A key as it is to be in the configuration.
@@ -55,6 +84,9 @@ class BootLoader {
   virtual Result<void> stage(const ParameterChange& change, Host& host) const = 0;
   /// Called when everything is staged.
   virtual Result<void> rebuild(Host& host) const;
+  /// `text`: of the fallback that is kept from now on; empty: the entries are the default. `to_come`: the
+  /// next boot tries them.
+  virtual Result<void> set_trial(const std::string& text, bool to_come, Host& host) const;
 };
 
 /// The loader that boots this host; null if none that gpuhost knows is there.

@@ -73,6 +73,10 @@ std::vector<std::string> CommandLine::words() const {
   return found;
 }
 
+bool added_by_loader(std::string_view key) {
+  return key == "BOOT_IMAGE" || key == "initrd" || key == "systemd.machine_id" || key == "vt.handoff";
+}
+
 std::string words_for(std::string_view key, const Occurrences& values) {
   std::vector<std::string> found;
   for (const auto& value : values) found.push_back(kernel_word(key, value));

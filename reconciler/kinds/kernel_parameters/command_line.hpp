@@ -32,6 +32,9 @@ class CommandLine {
   std::string text_;
 };
 
+/// Words that no configuration says: of GRUB, of kernel-install, and of Ubuntu's grub.cfg.
+[[nodiscard]] bool added_by_loader(std::string_view key);
+
 /// "intel_iommu=on", "console=tty0 console=ttyS0": the words for a key; empty when it is absent.
 [[nodiscard]] std::string words_for(std::string_view key, const Occurrences& values);
 

@@ -7,6 +7,7 @@
 #include "kinds/kernel_parameters/boot_loader.hpp"
 #include "kinds/kernel_parameters/grub_config.hpp"
 #include "kinds/kernel_parameters/grub_defaults.hpp"
+#include "kinds/kernel_parameters/grub_trial.hpp"
 
 namespace gpuhost {
 
@@ -20,15 +21,21 @@ struct Tool {
   const char* program;
   const char* config;
   /// Debian's grub-mkconfig reads grub.d among its defaults (a patch of its own); upstream's reads one file.
+  const char* environment_editor;
   bool reads_drop_ins;
   bool takes_output;
 };
 constexpr std::array<Tool, 4> tools{{
-    {"/usr/sbin/update-grub", "/boot/grub/grub.cfg", true, false},
-    {"/usr/sbin/grub2-mkconfig", "/boot/grub2/grub.cfg", false, true},
-    {"/usr/bin/grub-mkconfig", "/boot/grub/grub.cfg", false, true},
-    {"/usr/sbin/grub-mkconfig", "/boot/grub/grub.cfg", false, true},
+    {"/usr/sbin/update-grub", "/boot/grub/grub.cfg", "/usr/bin/grub-editenv", true, false},
+    {"/usr/sbin/grub2-mkconfig", "/boot/grub2/grub.cfg", "/usr/bin/grub2-editenv", false, true},
+    {"/usr/bin/grub-mkconfig", "/boot/grub/grub.cfg", "/usr/bin/grub-editenv", false, true},
+    {"/usr/sbin/grub-mkconfig", "/boot/grub/grub.cfg", "/usr/bin/grub-editenv", false, true},
 }};
+
+GrubTrialFiles trial_files(const Tool& tool) {
+  const std::string_view config = tool.config;
+  return {std::string(config.substr(0, config.rfind('/'))), tool.environment_editor};
+}
 
 Command command_of(const Tool& tool) {
   if (!tool.takes_output) return {{tool.program}};
@@ -44,6 +51,7 @@ class Grub final : public BootLoader {
     const auto config = host.files.read(tool_.config);
     if (config) {
       setup.entries = parse_grub_config(*config);
+      if (host.running) setup.trial = look_at_grub_trial(trial_files(tool_), *config, host);
     } else if (config.error().kind == ErrorKind::not_found && !host.running) {
       setup.entries = entries_to_come(setup.configuration);
       return setup;
@@ -62,6 +70,10 @@ class Grub final : public BootLoader {
     return edit_file(host, defaults_path, [&](const std::string& text) {
       return edit_grub_defaults(text, change.key, change.values);
     });
+  }
+
+  Result<void> set_trial(const std::string& text, bool to_come, Host& host) const override {
+    return set_grub_trial(trial_files(tool_), text, to_come, host);
   }
 
  private:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "base/text.hpp"
@@ -47,18 +48,48 @@ bool is_linux_command(std::string_view word) {
   return word == "linux" || word == "linux16" || word == "linuxefi";
 }
 
-struct MenuEntry {
-  std::string title;
-  std::string id;
+/// GRUB hands a word with blanks on in quotes (grub_create_loader_cmdline).
+CommandLine command_line_of(std::span<const std::string> words) {
+  std::vector<std::string> arguments;
+  for (const auto& word : words)
+    if (!word.starts_with('$'))
+      arguments.push_back(word.find_first_of(blanks) == std::string::npos ? word : '"' + word + '"');
+  return CommandLine(join(arguments, " "));
+}
+
+class MenuEntry {
+ public:
+  MenuEntry(std::string title, std::string id) : id_(std::move(id)) { entry_.title = std::move(title); }
+
+  /// A line between its braces. Of several `linux` lines the first counts.
+  void add(std::string_view line, std::span<const std::string> words) {
+    entry_.body.append(line).append("\n");
+    if (!entry_.image.empty() || !is_linux_command(words.front()) || words.size() < 2) return;
+    entry_.image = words[1];
+    entry_.command_line = command_line_of(words.subspan(2));
+  }
+
+  /// Neither for recovery nor another system's.
+  [[nodiscard]] bool boots_linux() const {
+    const auto& title = entry_.title;
+    const bool recovery =
+        title.contains("(recovery mode)") || id_.contains("-recovery-") || title.contains("rescue");
+    const auto file = entry_.image.substr(entry_.image.rfind('/') + 1);
+    return !file.empty() && !recovery && !id_.starts_with("osprober-") && !file.starts_with("memtest");
+  }
+  [[nodiscard]] BootEntry boot_entry() && { return std::move(entry_); }
+
+ private:
+  BootEntry entry_;
+  std::string id_;
 };
 
 /// From `menuentry 'TITLE' --class debian $menuentry_id_option 'ID' {`.
 MenuEntry menu_entry(const std::vector<std::string>& words) {
-  MenuEntry entry;
-  if (words.size() > 1) entry.title = words[1];
+  std::string id;
   for (std::size_t i = 2; i + 1 < words.size(); ++i)
-    if (words[i] == "$menuentry_id_option" || words[i] == "--id") entry.id = words[i + 1];
-  return entry;
+    if (words[i] == "$menuentry_id_option" || words[i] == "--id") id = words[i + 1];
+  return {words.size() > 1 ? words[1] : std::string(), std::move(id)};
 }
 
 /// "10_linux" from "### BEGIN /etc/grub.d/10_linux ###"; nothing for another line.
@@ -68,14 +99,6 @@ std::optional<std::string_view> begun_script(std::string_view line) {
   const auto rest = line.substr(mark.size());
   const auto path = rest.substr(0, rest.find(' '));
   return path.substr(path.rfind('/') + 1);
-}
-
-bool counts(const MenuEntry& entry, std::string_view image) {
-  const bool recovery = entry.title.contains("(recovery mode)") || entry.id.contains("-recovery-") ||
-                        entry.title.contains("rescue");
-  const bool elsewhere = entry.id.starts_with("osprober-");
-  const auto file = image.substr(image.rfind('/') + 1);
-  return !recovery && !elsewhere && !file.starts_with("memtest");
 }
 
 }  // namespace
@@ -89,19 +112,14 @@ std::vector<BootEntry> parse_grub_config(std::string_view text) {
     if (!from_defaults) continue;
     const auto words = script_words(trim(line));
     if (words.empty()) continue;
-    if (words.front() == "menuentry") entry = menu_entry(words);
-    if (!entry || !is_linux_command(words.front()) || words.size() < 2) continue;
-    if (counts(*entry, words[1])) {
-      std::vector<std::string> arguments;
-      for (std::size_t i = 2; i < words.size(); ++i) {
-        if (words[i].starts_with('$')) continue;
-        // GRUB hands a word with blanks on in quotes (grub_create_loader_cmdline).
-        arguments.push_back(words[i].find_first_of(blanks) == std::string::npos ? words[i]
-                                                                                : '"' + words[i] + '"');
-      }
-      found.push_back({entry->title, CommandLine(join(arguments, " "))});
+    if (words.front() == "menuentry") {
+      entry = menu_entry(words);
+    } else if (entry && words.front() == "}") {
+      if (entry->boots_linux()) found.push_back(std::move(*entry).boot_entry());
+      entry.reset();
+    } else if (entry) {
+      entry->add(line, words);
     }
-    entry.reset();
   }
   return found;
 }

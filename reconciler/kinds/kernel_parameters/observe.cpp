@@ -40,6 +40,7 @@ Json describe_boot(const BootSetup& boot) {
   for (const auto& entry : *boot.entries) shown["entries"].push_back(entry.title);
   if (boot.configuration && boot.configuration->drop_in && !boot.configuration->drop_in->empty())
     shown["drop_in"] = GrubDropIn::path;
+  if (boot.trial && boot.trial->state != BootTrial::State::none) shown["fallback"] = boot.trial->kept.title;
   return shown;
 }
 
@@ -66,6 +67,18 @@ Json KernelParametersState::describe() const {
   return shown;
 }
 
+std::vector<Fact> facts_of(std::string_view key, const Occurrences& values) {
+  const auto subject = "kernel_parameter/" + underscored(key);
+  std::vector<std::string> parts;
+  for (const auto& value : values) parts.push_back(value.value_or(""));
+  std::vector<Fact> facts{{subject, values.empty() ? "absent" : join(parts, "|")}};
+  if (values.empty() || values.back() != "off") facts.push_back({subject, "not off"});
+  if (values.empty() || !values.back() || !values.back()->contains(',')) return facts;
+  for (const auto part : split(*values.back(), ','))
+    if (!part.empty()) facts.push_back({subject, std::string(part)});
+  return facts;
+}
+
 bool entries_agree(const BootSetup& boot, std::string_view key, const Occurrences& values) {
   return std::ranges::all_of(*boot.entries,
                              [&](const BootEntry& entry) { return entry.command_line.of(key) == values; });
@@ -89,6 +102,7 @@ bool is_staged(const BootSetup& boot, const ParameterChange& change) {
 }
 
 std::optional<Truth> KernelParameters::holds_in(const Fact& fact, const KernelParametersState& state) const {
+  if (fact.subject == fallback_subject) return Truth::of(false);  // said of steps of one plan only
   if (!fact.subject.starts_with(subject_prefix)) return std::nullopt;
   if (fact.state == "staged") return Truth::of(false);  // said of steps of one plan only
   if (!state.running) return Truth::unknown("no kernel runs under --root");

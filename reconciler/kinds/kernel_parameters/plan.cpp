@@ -1,12 +1,13 @@
 #include <algorithm>
 #include <iterator>
-#include <map>
 
 #include <fmt/format.h>
 
 #include "base/text.hpp"
 #include "kinds/kernel_arguments.hpp"
 #include "kinds/kernel_parameters/kind.hpp"
+#include "kinds/kernel_parameters/rebuild.hpp"
+#include "kinds/kernel_parameters/trial.hpp"
 #include "kinds/observed_json.hpp"
 
 namespace gpuhost {
@@ -14,7 +15,6 @@ namespace gpuhost {
 namespace {
 
 constexpr std::string_view address_prefix = "kernel.parameters[";
-constexpr const char* lane = "boot loader";
 constexpr const char* no_loader =
     "no boot loader that gpuhost knows is here (GRUB, grubby, systemd-boot or proxmox-boot-tool): set the "
     "kernel "
@@ -40,23 +40,6 @@ Fact staged_fact(std::string_view key) {
   return {"kernel_parameter/" + underscored(key), "staged"};
 }
 
-/// What is true of the running kernel once these values are on its command line.
-std::vector<Fact> facts_of(std::string_view key, const Occurrences& values) {
-  const auto subject = "kernel_parameter/" + underscored(key);
-  std::vector<std::string> parts;
-  for (const auto& value : values) parts.push_back(value.value_or(""));
-  std::vector<Fact> facts{{subject, values.empty() ? "absent" : join(parts, "|")}};
-  if (values.empty() || values.back() != "off") facts.push_back({subject, "not off"});
-  if (values.empty() || !values.back() || !values.back()->contains(',')) return facts;
-  for (const auto part : split(*values.back(), ','))
-    if (!part.empty()) facts.push_back({subject, std::string(part)});
-  return facts;
-}
-
-bool has(const Occurrences& values, const std::optional<std::string>& value) {
-  return std::ranges::find(values, value) != values.end();
-}
-
 /// Goes through the keys and gathers what a proposal needs.
 class Comparison {
  public:
@@ -67,11 +50,9 @@ class Comparison {
   Proposal finish() &&;
 
  private:
+  void wait_for_boot();
   [[nodiscard]] std::optional<Error> unreadable() const;
   [[nodiscard]] Occurrences running(std::string_view key) const { return (**state_.running).of(key); }
-  [[nodiscard]] bool runs_with(std::string_view key, const Occurrences& values) const {
-    return !state_.running || running(key) == values;
-  }
   [[nodiscard]] Occurrences next_boot(std::string_view key) const;
   [[nodiscard]] Json observed(std::string_view key) const;
   [[nodiscard]] std::string differing_entries(std::string_view key) const;
@@ -86,14 +67,13 @@ class Comparison {
                         const Occurrences& expected);
   [[nodiscard]] Step forget_step(const std::string& address, const ParameterChange& wanted,
                                  const Occurrences& values) const;
-  [[nodiscard]] Step rebuild_step() const;
-  void warn_of_next_boot();
-  [[nodiscard]] std::vector<std::string> words_lost() const;
 
   const KernelParametersState& state_;
   Proposal proposal_;
-  std::map<std::string, Occurrences> to_build_;  // what the entries are to become
+  EntryChanges to_build_;
   std::vector<Fact> staged_now_;
+  TrialNeed trial_;
+  std::vector<std::string> waiting_;  // addresses of what is in the entries and not running
 };
 
 std::optional<Error> Comparison::unreadable() const {
@@ -112,7 +92,10 @@ Occurrences Comparison::next_boot(std::string_view key) const {
 Json Comparison::observed(std::string_view key) const {
   Json shown = Json::object();
   if (state_.running) shown["running"] = json_of(running(key));
-  if (state_.boot) shown["next_boot"] = json_of(next_boot(key));
+  if (!state_.boot) return shown;
+  const auto& trial = state_.boot->trial;
+  const bool falls_back = trial && trial->has_been();
+  shown["next_boot"] = json_of(falls_back ? trial->kept.command_line.of(key) : next_boot(key));
   return shown;
 }
 
@@ -130,6 +113,7 @@ bool Comparison::any_line_has(std::string_view key, const Occurrences& values) c
 }
 
 void Comparison::desired(const KernelParameterSpec& spec) {
+  trial_.wanted = true;
   Finding finding{.address = address_of(spec.key), .desired = json_of(occurrences_of(spec))};
   if (const auto error = unreadable()) {
     finding.verdict = Finding::Verdict::unknown;
@@ -144,7 +128,7 @@ void Comparison::desired(const KernelParameterSpec& spec) {
 
 void Comparison::compare(const KernelParameterSpec& spec, Finding& finding) {
   const ParameterChange wanted{spec.key, occurrences_of(spec)};
-  const bool runs = runs_with(spec.key, wanted.values);
+  const bool runs = state_.runs_with(spec.key, wanted.values);
   if (!state_.boot) {
     finding.verdict = runs ? Finding::Verdict::unknown : Finding::Verdict::differs;
     finding.reason = no_loader;
@@ -162,7 +146,8 @@ void Comparison::compare(const KernelParameterSpec& spec, Finding& finding) {
   if (staged) {
     if (runs) return;
     finding.verdict = Finding::Verdict::pending_reboot;
-    std::ranges::move(facts_of(spec.key, wanted.values), std::back_inserter(proposal_.true_at_next_boot));
+    waiting_.push_back(finding.address);
+    std::ranges::move(facts_of(spec.key, wanted.values), std::back_inserter(trial_.staged));
     return;
   }
   finding.verdict = Finding::Verdict::differs;
@@ -176,7 +161,8 @@ void Comparison::change(const ParameterChange& wanted, const Occurrences& next, 
   const auto& boot = *state_.boot;
   const auto expected = wanted.release ? after_release(wanted.key, wanted.values) : wanted.values;
   const bool builds = !boot.rebuild.empty() || !boot.rebuild_blocked.empty();
-  const auto at_boot = runs_with(wanted.key, expected) ? std::vector<Fact>{} : facts_of(wanted.key, expected);
+  const auto at_boot =
+      state_.runs_with(wanted.key, expected) ? std::vector<Fact>{} : facts_of(wanted.key, expected);
   if (!is_staged(boot, wanted)) {
     if (!boot.configuration) step.blocked_by.push_back(boot.configuration.error().sentence());
     if (builds) {
@@ -189,8 +175,9 @@ void Comparison::change(const ParameterChange& wanted, const Occurrences& next, 
   } else if (wanted.release) {
     proposal_.steps.push_back(std::move(step));
   }
-  if (builds && (next != expected || !entries_agree(boot, wanted.key, expected)))
-    to_build_[underscored(wanted.key)] = expected;
+  if (!builds || (next == expected && entries_agree(boot, wanted.key, expected))) return;
+  to_build_[underscored(wanted.key)] = expected;
+  if (!wanted.release) std::ranges::copy(at_boot, std::back_inserter(trial_.to_change));
 }
 
 Step Comparison::step_for(const char* verb, const ParameterChange& wanted, const Occurrences& next) const {
@@ -216,7 +203,7 @@ Step Comparison::step_for(const char* verb, const ParameterChange& wanted, const
   const auto expected = release && state_.boot ? after_release(wanted.key, wanted.values) : wanted.values;
   step.after["next_boot"] = json_of(expected);
   step.before["desired"] = step.after["desired"] = json_of(expected);
-  step.lanes = {lane};
+  step.lanes = {KernelParameters::lane};
   return step;
 }
 
@@ -232,6 +219,7 @@ Occurrences Comparison::after_release(const std::string& key, const Occurrences&
 void Comparison::no_longer_desired(const std::string& address, const Ownership::Object& object) {
   const auto key = key_at(address);
   if (!key) return;
+  trial_.given_back.insert(*key);
   if (const auto error = state_.boot ? unreadable() : Error{ErrorKind::unsupported, no_loader}) {
     proposal_.notes.push_back(
         {Note::Severity::warning, address,
@@ -266,7 +254,7 @@ void Comparison::release(const std::string& address, const ParameterChange& want
   const auto next = next_boot(wanted.key);
   auto step = step_for(KernelParameters::release_verb, wanted, next);
   step.reason = ActionReason::removed_from_desired;
-  if (runs_with(wanted.key, expected)) {
+  if (state_.runs_with(wanted.key, expected)) {
     step.gives_back = address;
   } else {
     step.claims = Claim{address, object.before, json_of(expected)};
@@ -277,7 +265,7 @@ void Comparison::release(const std::string& address, const ParameterChange& want
 
 void Comparison::wait_for_release(const std::string& address, const ParameterChange& wanted,
                                   const Occurrences& expected) {
-  if (!runs_with(wanted.key, expected)) {
+  if (!state_.runs_with(wanted.key, expected)) {
     proposal_.findings.push_back({.address = address,
                                   .verdict = Finding::Verdict::pending_reboot,
                                   .desired = json_of(expected),
@@ -299,80 +287,28 @@ Step Comparison::forget_step(const std::string& address, const ParameterChange& 
   step.explanation = "it is as it was before";
   step.after = step.before;
   step.lanes.clear();
-  if (!runs_with(wanted.key, values)) step.needs = {facts_of(wanted.key, values).front()};
+  if (!state_.runs_with(wanted.key, values)) step.needs = {facts_of(wanted.key, values).front()};
   return step;
 }
 
-Step Comparison::rebuild_step() const {
-  const auto& boot = *state_.boot;
-  std::vector<std::string> commands;
-  for (const auto& command : boot.rebuild) commands.push_back("'" + join(command.argv, " ") + "'");
-  Step step;
-  Json next = Json::object();
-  Json before = Json::object();
-  for (const auto& [key, values] : to_build_) {
-    next[key] = json_of(values);
-    before[key] = json_of(next_boot(key));
-    if (!runs_with(key, values))
-      std::ranges::move(facts_of(key, values), std::back_inserter(step.provides_at_boot));
+/// The next boot makes true what is in the entries, unless it did not come up with them.
+void Comparison::wait_for_boot() {
+  if (!trial_failed(*state_.boot, trial_)) {
+    std::ranges::copy(trial_.staged, std::back_inserter(proposal_.true_at_next_boot));
+    return;
   }
-  step.action = {std::string(KernelParameters::kind_name),
-                 KernelParameters::rebuild_verb,
-                 "kernel.boot_loader",
-                 {{"next_boot", next}}};
-  step.actions = {"update"};
-  step.title = fmt::format("rebuild the boot entries with {}", join(commands, " and "));
-  step.progress = "rebuilding the boot entries";
-  step.before = {{"next_boot", before}};
-  step.after = {{"next_boot", next}};
-  step.explanation = "kernel parameters reach the kernel through the boot entries of " + boot.loader;
-  step.needs = staged_now_;
-  step.lanes = {lane};
-  step.derived = true;
-  step.reason = ActionReason::prerequisite;
-  if (!boot.rebuild_blocked.empty()) step.blocked_by.push_back(boot.rebuild_blocked);
-  if (const auto lost = words_lost(); !lost.empty())
-    step.blocked_by.push_back(fmt::format(
-        "it would make the entries without {}, which the configuration of {} lacks: add it there, or "
-        "make the entries anew by hand",
-        join(lost, " "), boot.loader));
-  return step;
-}
-
-/// What the entries hold beside the managed keys and would not hold any more when they are made anew.
-std::vector<std::string> Comparison::words_lost() const {
-  const auto& boot = *state_.boot;
-  std::vector<std::string> lost;
-  if (!boot.entries_from_line || !boot.configuration || boot.configuration->lines.empty()) return lost;
-  const auto& line = boot.configuration->lines.front();
-  for (const auto& entry : *boot.entries)
-    for (const auto& argument : parse_kernel_arguments(entry.command_line.text())) {
-      const auto key = underscored(argument.key);
-      if (key == "initrd" || key == "systemd.machine_id" || to_build_.contains(key)) continue;
-      if (has(line.of(key), argument.value)) continue;
-      auto word = kernel_word(argument.key, argument.value);
-      if (std::ranges::find(lost, word) == lost.end()) lost.push_back(std::move(word));
-    }
-  return lost;
-}
-
-/// No loader goes back to the old words by itself.
-void Comparison::warn_of_next_boot() {
-  const bool changes_boot = !to_build_.empty() || std::ranges::any_of(proposal_.steps, [](const Step& step) {
-    return !step.provides_at_boot.empty();
-  });
-  if (!changes_boot) return;
-  proposal_.notes.push_back(
-      {Note::Severity::info, "kernel.boot_loader",
-       fmt::format("a kernel that does not come up with this command line is not brought back by itself: "
-                   "{} boots it again",
-                   state_.boot->loader),
-       "keep the host's console at hand: in the boot menu, 'e' edits the words of one boot"});
+  for (auto& finding : proposal_.findings) {
+    if (std::ranges::find(waiting_, finding.address) == waiting_.end()) continue;
+    finding.verdict = Finding::Verdict::differs;
+    finding.reason = "the host did not come up with it";
+  }
 }
 
 Proposal Comparison::finish() && {
-  if (!to_build_.empty()) proposal_.steps.push_back(rebuild_step());
-  warn_of_next_boot();
+  if (!to_build_.empty()) proposal_.steps.push_back(rebuild_step(state_, to_build_, staged_now_));
+  if (!state_.boot) return std::move(proposal_);
+  wait_for_boot();
+  propose_trial(state_, trial_, proposal_);
   return std::move(proposal_);
 }
 

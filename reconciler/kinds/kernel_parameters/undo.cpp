@@ -55,6 +55,14 @@ Result<std::optional<Undo>> KernelParameters::undo_of(const StepAction& action, 
     if (!boot.entries) return std::unexpected(boot.entries.error());
     return Undo{rebuilt(action, boot)};
   }
+  if (action.verb == try_verb || action.verb == set_trial_verb) {
+    if (!boot.trial) return std::unexpected(boot.trial.error());
+    return Undo{
+        {action.kind,
+         set_trial_verb,
+         action.address,
+         {{"text", boot.trial->kept.text}, {"to_come", boot.trial->state == BootTrial::State::to_come}}}};
+  }
   if (!boot.configuration) return std::unexpected(boot.configuration.error());
   if (auto back = configured(action, *boot.configuration)) return Undo{*std::move(back)};
   return std::nullopt;
