@@ -16,8 +16,29 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
-constexpr const char* custom_config = "/boot/grub/custom.cfg";
 constexpr const char* fallback = "kernel.boot_loader.fallback";
+
+/// Debian's host with GRUB.
+HostFile with_grub() {
+  return host_named("fresh-debian");
+}
+
+/// The same with systemd-boot in place of GRUB.
+HostFile with_systemd_boot() {
+  auto file = host_named("fresh-debian");
+  std::erase_if(file.files, [](const auto& entry) { return entry.first.contains("grub"); });
+  const std::string options = "root=UUID=6f7c2a54-0d5e-4a2b-9d7e-3a1f0c8e5b21 ro quiet intel_iommu=off";
+  file.files["/boot/loader/entries/4c4f-6.1.0-18-amd64.conf"] = HostFile::Text{
+      "title Debian\nversion 6.1.0-18-amd64\nlinux /4c4f/6.1.0-18-amd64/linux\noptions " + options + "\n"};
+  file.files["/etc/kernel/cmdline"] = HostFile::Text{options + "\n"};
+  file.files["/proc/cmdline"] = HostFile::Text{"initrd=\\4c4f\\6.1.0-18-amd64\\initrd.img " + options + "\n"};
+  file.files["/lib/modules/6.1.0-18-amd64/vmlinuz"] = HostFile::Text{};
+  for (const char* program : {"/usr/bin/bootctl", "/usr/bin/kernel-install"})
+    file.files[program] = HostFile::Text{{}, 0755};
+  file.files["/sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"] =
+      HostFile::Text{"info"};
+  return file;
+}
 
 DecodedDocument with(const std::string& parameters) {
   return document_from("boot.yaml",
@@ -26,8 +47,7 @@ DecodedDocument with(const std::string& parameters) {
                            parameters + "}}\n");
 }
 
-HostFile panicking_with(const std::string& word) {
-  auto file = host_named("fresh-debian");
+HostFile panicking_with(const std::string& word, HostFile file) {
   file.machine.panics_with = {word};
   return file;
 }
@@ -45,7 +65,9 @@ std::string running(const SimHost& sim) {
 }
 
 bool tries(const SimHost& sim) {
-  return sim.view().files.exists(custom_config).value_or(false);
+  return std::ranges::any_of(sim.file().files, [](const auto& entry) {
+    return entry.first.ends_with("/custom.cfg") || entry.first.ends_with("/gpuhost-fallback.conf");
+  });
 }
 
 bool has_error(const Plan& plan) {
@@ -54,8 +76,14 @@ bool has_error(const Plan& plan) {
   });
 }
 
-TEST(BootTrial, WhatComesUpBecomesTheDefaultOnceTheHostIsAsTheDocumentSays) {
-  SimHost sim(host_named("fresh-debian"));
+/// The parameter makes a host with a loader that can try entries.
+class BootTrial : public ::testing::TestWithParam<HostFile (*)()> {
+ protected:
+  static HostFile made() { return GetParam()(); }
+};
+
+TEST_P(BootTrial, WhatComesUpBecomesTheDefaultOnceTheHostIsAsTheDocumentSays) {
+  SimHost sim(made());
   const auto document = with("intel_iommu: \"on\", iommu: pt");
   EXPECT_EQ(apply(document, sim).result, RunReport::Result::converged);
   EXPECT_FALSE(tries(sim));
@@ -64,8 +92,8 @@ TEST(BootTrial, WhatComesUpBecomesTheDefaultOnceTheHostIsAsTheDocumentSays) {
   EXPECT_TRUE(plan_once(document.desired, sim.view())->empty());
 }
 
-TEST(BootTrial, UntilThenEveryLaterBootTakesWhatRanBefore) {
-  SimHost sim(host_named("fresh-debian"));
+TEST_P(BootTrial, UntilThenEveryLaterBootTakesWhatRanBefore) {
+  SimHost sim(made());
   const auto document = with("iommu: pt");
   const auto before = running(sim);
   ASSERT_EQ(stage(document, sim), RunReport::Result::reboot_required);
@@ -79,8 +107,8 @@ TEST(BootTrial, UntilThenEveryLaterBootTakesWhatRanBefore) {
   EXPECT_EQ(running(sim), before);
 }
 
-TEST(BootTrial, WhatDoesNotComeUpIsBootedOnceAndRefusedFromThenOn) {
-  SimHost sim(panicking_with("iommu=pt"));
+TEST_P(BootTrial, WhatDoesNotComeUpIsBootedOnceAndRefusedFromThenOn) {
+  SimHost sim(panicking_with("iommu=pt", made()));
   const auto document = with("iommu: pt");
   const auto before = running(sim);
   const auto report = apply(document, sim);
@@ -94,8 +122,8 @@ TEST(BootTrial, WhatDoesNotComeUpIsBootedOnceAndRefusedFromThenOn) {
   EXPECT_EQ(writes(sim).size(), changes);
 }
 
-TEST(BootTrial, AnotherDocumentIsTriedAnew) {
-  SimHost sim(panicking_with("iommu=pt"));
+TEST_P(BootTrial, AnotherDocumentIsTriedAnew) {
+  SimHost sim(panicking_with("iommu=pt", made()));
   ASSERT_EQ(apply(with("iommu: pt"), sim).result, RunReport::Result::failed);
   EXPECT_EQ(apply(with("hugepages: \"8\""), sim).result, RunReport::Result::converged);
   EXPECT_FALSE(tries(sim));
@@ -103,9 +131,9 @@ TEST(BootTrial, AnotherDocumentIsTriedAnew) {
   EXPECT_THAT(running(sim), Not(HasSubstr("iommu=pt")));
 }
 
-TEST(BootTrial, WhatIsGivenBackBeforeItsTrialLeavesNothing) {
+TEST_P(BootTrial, WhatIsGivenBackBeforeItsTrialLeavesNothing) {
   for (const bool after_the_boot : {false, true}) {
-    SimHost sim(host_named("fresh-debian"));
+    SimHost sim(made());
     const auto before = running(sim);
     const auto document = with("iommu: pt");
     ASSERT_EQ(stage(document, sim), RunReport::Result::reboot_required);
@@ -120,9 +148,9 @@ TEST(BootTrial, WhatIsGivenBackBeforeItsTrialLeavesNothing) {
   }
 }
 
-TEST(BootTrial, AnotherDocumentDoesNotEndIt) {
+TEST_P(BootTrial, AnotherDocumentDoesNotEndIt) {
   for (const bool comes_up : {true, false}) {
-    SimHost sim(comes_up ? host_named("fresh-debian") : panicking_with("iommu=pt"));
+    SimHost sim(comes_up ? made() : panicking_with("iommu=pt", made()));
     const auto document = with("iommu: pt");
     const auto other = document_from("other.yaml",
                                      "apiVersion: gpuhost/v1\nkind: HostState\nmetadata: {name: other}\n"
@@ -135,20 +163,27 @@ TEST(BootTrial, AnotherDocumentDoesNotEndIt) {
   }
 }
 
-TEST(BootTrial, AStepThatFailsBesideItUndoesIt) {
-  SimHost sim(host_named("fresh-debian"));
-  sim.inject("commands.run /usr/sbin/update-grub", 1, {ErrorKind::io, "no space left on device"});
+TEST_P(BootTrial, AStepThatFailsBesideItUndoesIt) {
+  SimHost sim(made());
+  const auto* command = GetParam() == &with_grub ? "commands.run /usr/sbin/update-grub"
+                                                 : "commands.run /usr/bin/kernel-install";
+  sim.inject(command, 1, {ErrorKind::io, "no space left on device"});
   const auto report = apply(with("iommu: pt"), sim);
   EXPECT_EQ(report.result, RunReport::Result::undone) << ::testing::PrintToString(report.errors);
   EXPECT_FALSE(tries(sim));
 }
 
-TEST(BootTrial, NothingIsTriedThatRunsAlready) {
-  SimHost sim(host_named("fresh-debian"));
+TEST_P(BootTrial, NothingIsTriedThatRunsAlready) {
+  SimHost sim(made());
   const auto document = with("quiet: {state: present}");
   const auto plan = *plan_once(document.desired, sim.view());
   EXPECT_THAT(plan.steps, IsEmpty());
 }
+
+INSTANTIATE_TEST_SUITE_P(Loaders, BootTrial, ::testing::Values(&with_grub, &with_systemd_boot),
+                         [](const auto& loader) {
+                           return loader.param == &with_grub ? "GRUB" : "systemd_boot";
+                         });
 
 }  // namespace
 }  // namespace gpuhost::testing

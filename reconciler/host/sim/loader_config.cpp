@@ -5,6 +5,8 @@
 #include <cstring>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "base/text.hpp"
 
 namespace gpuhost {
@@ -32,6 +34,10 @@ std::optional<LinuxLine> parse_linux_line(std::string_view line) {
 bool is_recovery(std::string_view menu_entry, const LinuxLine& line) {
   return menu_entry.find("recovery mode") != std::string_view::npos ||
          std::ranges::find(line.arguments, std::string_view("single")) != line.arguments.end();
+}
+
+std::string variable_path(std::string_view name) {
+  return fmt::format("/sys/firmware/efi/efivars/{}-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f", name);
 }
 
 bool is_rescue(std::string_view entry) {
@@ -94,6 +100,32 @@ std::vector<std::string> loader_entries(const SimFiles& files) {
     return found;
   }
   return {};
+}
+
+std::string loader_variable(const SimFiles& files, std::string_view name) {
+  const auto bytes = files.text(variable_path(name)).value_or("");
+  std::string value;
+  for (std::size_t at = 4; at < bytes.size() && bytes[at] != '\0'; at += 2) value += bytes[at];
+  return value;
+}
+
+void set_loader_variable(SimFiles& files, std::string_view name, std::string_view value) {
+  if (value.empty()) return static_cast<void>(files.erase_tree(variable_path(name)));
+  std::string bytes("\7\0\0\0", 4);
+  for (const char c : value) bytes.append({c, '\0'});
+  files.put_text(variable_path(name), bytes.append(2, '\0'));
+}
+
+std::string take_loader_entry(SimFiles& files) {
+  const auto entries = loader_entries(files);
+  for (const char* name : {"LoaderEntryOneShot", "LoaderEntryDefault"}) {
+    const auto wanted = loader_variable(files, name);
+    if (name == std::string_view("LoaderEntryOneShot")) set_loader_variable(files, name, "");
+    const auto found =
+        std::ranges::find_if(entries, [&](const auto& path) { return path.ends_with("/" + wanted); });
+    if (!wanted.empty() && found != entries.end()) return *found;
+  }
+  return entries.empty() ? "" : entries.front();
 }
 
 std::optional<std::string> entry_field(std::string_view entry, std::string_view key) {

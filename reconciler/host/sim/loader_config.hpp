@@ -22,6 +22,15 @@ namespace gpuhost {
 /// by default, the newest version, stands first and rescue entries last.
 [[nodiscard]] std::vector<std::string> loader_entries(const SimFiles& files);
 
+/// Variables of systemd's boot loader interface, as efivarfs shows them: LoaderEntryDefault and the like. An
+/// empty value takes the variable away. Source: systemd.io/BOOT_LOADER_INTERFACE.
+[[nodiscard]] std::string loader_variable(const SimFiles& files, std::string_view name);
+void set_loader_variable(SimFiles& files, std::string_view name, std::string_view value);
+
+/// The entry that the loader takes, by those variables; empty: there is none. What is to be taken once is not
+/// any more after this.
+[[nodiscard]] std::string take_loader_entry(SimFiles& files);
+
 /// A field of a loader entry; nothing if it has none.
 [[nodiscard]] std::optional<std::string> entry_field(std::string_view entry, std::string_view key);
 [[nodiscard]] std::string with_entry_field(std::string_view entry, std::string_view key,

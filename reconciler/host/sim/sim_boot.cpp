@@ -58,9 +58,8 @@ std::string next_command_line(const HostFile& host, SimFiles& files) {
       if (auto line = boot_by_grub(files, directory)) return *line;
     }
   }
-  const auto entries = loader_entries(files);
-  if (!entries.empty()) {
-    const auto options = entry_field(files.text(entries.front()).value_or(""), "options").value_or("");
+  if (const auto entry = take_loader_entry(files); !entry.empty()) {
+    const auto options = entry_field(files.text(entry).value_or(""), "options").value_or("");
     return loader_word(running) + expanded(options, files);
   }
   if (by_proxmox && host.machine.esp_command_line)

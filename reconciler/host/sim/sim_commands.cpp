@@ -72,6 +72,7 @@ Result<CommandResult> SimCommands::run(const Command& command) {
       {"grub2-mkconfig", &SimCommands::grub_mkconfig},
       {"grub-editenv", &SimCommands::grub_editenv},
       {"grub2-editenv", &SimCommands::grub_editenv},
+      {"bootctl", &SimCommands::bootctl},
       {"grubby", &SimCommands::grubby},
       {"proxmox-boot-tool", &SimCommands::proxmox_boot_tool},
       {"kernel-install", &SimCommands::kernel_install},
@@ -162,6 +163,14 @@ CommandResult SimCommands::grub_editenv(const Arguments& arguments) {
   return {};
 }
 
+CommandResult SimCommands::bootctl(const Arguments& arguments) {
+  const bool once = !arguments.empty() && arguments[0] == "set-oneshot";
+  if (arguments.size() != 2 || (!once && arguments[0] != "set-default"))
+    return not_simulated("bootctl", arguments);
+  set_loader_variable(files_, once ? "LoaderEntryOneShot" : "LoaderEntryDefault", arguments[1]);
+  return {};
+}
+
 CommandResult SimCommands::grubby(const Arguments& arguments) {
   const auto kernels = option(arguments, "--update-kernel");
   const auto known = [](const std::string& argument) {
@@ -227,10 +236,7 @@ CommandResult SimCommands::kernel_install(const Arguments& arguments) {
   if (files_.names("/lib/modules/" + version).empty()) {
     return failure(fmt::format("kernel-install: no modules of kernel {}", version));
   }
-  const auto ours = [&](const std::string& path) {
-    return entry_field(files_.text(path).value_or(""), "version") == version ||
-           path.ends_with(version + ".conf");
-  };
+  const auto ours = [&](const std::string& path) { return path.ends_with("-" + version + ".conf"); };
   for (const auto& path : loader_entries(files_)) {
     if (!ours(path)) continue;
     files_.put_text(path, with_entry_field(files_.text(path).value_or(""), "options", kernel_command_line()));

@@ -40,6 +40,7 @@ class SimCommands final : public CommandRunner {
   CommandResult update_grub(const Arguments& arguments);
   CommandResult grub_mkconfig(const Arguments& arguments);
   CommandResult grub_editenv(const Arguments& arguments);
+  CommandResult bootctl(const Arguments& arguments);
   CommandResult grubby(const Arguments& arguments);
   CommandResult proxmox_boot_tool(const Arguments& arguments);
   CommandResult kernel_install(const Arguments& arguments);

@@ -16,8 +16,9 @@ struct BootEntry {
   std::string title;
   CommandLine command_line;
   std::string version = {};  ///< of the kernel; empty: the entry does not say
-  /// GRUB's: the kernel's file, and what stands between the braces of the entry.
-  std::string image = {};
+  std::string image = {};    ///< the kernel's file, of an entry in grub.cfg
+  std::string id = {};       ///< the file's name, of a loader entry
+  /// What the entry is made of: what stands between its braces in grub.cfg, or in its file.
   std::string body = {};
 };
 
@@ -46,7 +47,7 @@ struct BootTrial {
   State state = State::none;
   Fallback kept;
   /// What a trial that is begun now would keep: the entry that runs. An error: which that is cannot be told.
-  Result<Fallback> to_keep;
+  Result<Fallback> to_keep = Fallback{};
 
   /// The boot that was to try the entries has been: without a word to the contrary the fallback is next.
   [[nodiscard]] bool has_been() const { return state == State::over || state == State::not_taken; }

@@ -77,6 +77,14 @@ bool added_by_loader(std::string_view key) {
   return key == "BOOT_IMAGE" || key == "initrd" || key == "systemd.machine_id" || key == "vt.handoff";
 }
 
+std::vector<std::string> configured_words(const CommandLine& line) {
+  auto words = line.words();
+  std::erase_if(words, [](const std::string& word) {
+    return added_by_loader(std::string_view(word).substr(0, word.find('=')));
+  });
+  return words;
+}
+
 std::string words_for(std::string_view key, const Occurrences& values) {
   std::vector<std::string> found;
   for (const auto& value : values) found.push_back(kernel_word(key, value));

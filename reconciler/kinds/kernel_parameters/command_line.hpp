@@ -35,6 +35,9 @@ class CommandLine {
 /// Words that no configuration says: of GRUB, of kernel-install, and of Ubuntu's grub.cfg.
 [[nodiscard]] bool added_by_loader(std::string_view key);
 
+/// The words that are not.
+[[nodiscard]] std::vector<std::string> configured_words(const CommandLine& line);
+
 /// "intel_iommu=on", "console=tty0 console=ttyS0": the words for a key; empty when it is absent.
 [[nodiscard]] std::string words_for(std::string_view key, const Occurrences& values);
 

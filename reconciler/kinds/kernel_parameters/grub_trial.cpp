@@ -67,14 +67,6 @@ BootTrial::Fallback fallback_of(const BootEntry& entry) {
   return {std::move(title), entry.command_line, std::move(text)};
 }
 
-std::vector<std::string> configured_words(const CommandLine& line) {
-  auto words = line.words();
-  std::erase_if(words, [](const std::string& word) {
-    return added_by_loader(std::string_view(word).substr(0, word.find('=')));
-  });
-  return words;
-}
-
 std::string file_name(std::string_view path) {
   return std::string(path.substr(path.find_last_of("/)") + 1));
 }

@@ -7,6 +7,7 @@
 #include "kinds/kernel_arguments.hpp"
 #include "kinds/kernel_parameters/boot_loader.hpp"
 #include "kinds/kernel_parameters/loader_entries.hpp"
+#include "kinds/kernel_parameters/loader_trial.hpp"
 
 namespace gpuhost {
 
@@ -53,6 +54,7 @@ class KernelInstall final : public BootLoader {
     setup.rebuild = add_commands(host.files);
     setup.entries_from_line = true;
     if (setup.entries) keep_rebuildable(*setup.entries, setup.rebuild);
+    if (setup.entries && host.running) setup.trial = look_at_loader_trial(directory_, *setup.entries, host);
     if (!host.running)
       setup.rebuild_blocked = "commands do not run under --root; run kernel-install add-all in the image";
     else if (setup.rebuild.empty())
@@ -64,6 +66,12 @@ class KernelInstall final : public BootLoader {
     const auto line = configured_line(host.view);
     if (!line) return std::unexpected(line.error());
     return host.files.replace(command_line_path, line->with(change.key, change.values).text() + "\n");
+  }
+
+  Result<void> set_trial(const std::string& text, bool to_come, Host& host) const override {
+    const auto entries = look(host.view).entries;
+    if (!entries) return std::unexpected(entries.error());
+    return set_loader_trial(directory_, *entries, text, to_come, host);
   }
 
  private:

@@ -93,7 +93,9 @@ Result<std::vector<BootEntry>> read_loader_entries(
     const std::map<std::string, std::string, std::less<>>& variables) {
   auto names = files.list(directory);
   if (!names) return std::unexpected(names.error());
-  std::erase_if(*names, [](const auto& name) { return !name.ends_with(".conf") || name.contains("rescue"); });
+  std::erase_if(*names, [](const auto& name) {
+    return !name.ends_with(".conf") || name.contains("rescue") || name == loader_fallback;
+  });
   std::ranges::stable_sort(*names, newer_version);
   std::vector<BootEntry> entries;
   for (const auto& name : *names) {
@@ -102,6 +104,8 @@ Result<std::vector<BootEntry>> read_loader_entries(
     if (!boots_linux(*text)) continue;
     entries.push_back(parse_loader_entry(*text, variables));
     if (entries.back().title.empty()) entries.back().title = name;
+    entries.back().id = name;
+    entries.back().body = *text;
   }
   if (entries.empty()) return fail(ErrorKind::not_found, fmt::format("no boot entries in {}", directory));
   return entries;

@@ -10,7 +10,11 @@
 
 namespace gpuhost {
 
-/// The entries of a Boot Loader Specification directory, the newest kernel first, without rescue entries.
+/// The file, in the directory of entries, of the one that gpuhost keeps while the others are tried.
+inline constexpr const char* loader_fallback = "gpuhost-fallback.conf";
+
+/// The entries of a Boot Loader Specification directory, the newest kernel first, without rescue entries and
+/// the one that is kept.
 /// `$name` in their options is looked up in `variables` (GRUB's environment block), and is nothing if it is
 /// not there. not_found: there is no such directory or no entry in it.
 [[nodiscard]] Result<std::vector<BootEntry>> read_loader_entries(

@@ -62,7 +62,7 @@ def guest(vm):
         vm.run("virsh define guest.xml && virsh start instance-1")
         pid = vm.run("pidof qemu-system-x86_64").strip()
         refused(vm, "none.yaml", name, "instance-1", pid)
-        vm.run("test \"$(virsh domstate instance-1 | head -1)\" = running && virsh destroy instance-1")
+        vm.run("test \"$(virsh domstate instance-1 | head -1)\" = running && virsh destroy instance-1 && virsh undefine instance-1")
     vm.run(f"echo 1 > /sys/bus/mdev/devices/{UUID}/remove")
 
 

@@ -4,7 +4,6 @@ driver loses is made again; a process that has the GPU open keeps it from being 
 import nvidia_driver
 
 REBOOTS = False
-BY_NAME_ONLY = True
 
 WANTED = """\
 apiVersion: gpuhost/v1

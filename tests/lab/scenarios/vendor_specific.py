@@ -4,7 +4,6 @@ function that has none, taken from one that nobody has; the others then offer ty
 import nvidia_driver
 
 REBOOTS = False
-BY_NAME_ONLY = True
 
 FUNCTION = "/sys/bus/pci/devices/0000:01:00.4/nvidia"
 NEXT = "/sys/bus/pci/devices/0000:01:00.5/nvidia"
