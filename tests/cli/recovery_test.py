@@ -2,11 +2,13 @@
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 GPUHOST = None
@@ -23,6 +25,7 @@ kernel:
     nvidiafb: {state: blocked}
 """
 
+MOMENTS = 200
 MOST_CALLS = 1000  # that change a file; a run that makes more does not end
 
 
@@ -91,6 +94,32 @@ class KilledRuns(RootTest):
                 self.assertEqual(self.configuration(), after)
         self.assertGreater(undone, 20)
         self.assertLess(moments, MOST_CALLS)
+
+    def test_killed_at_random_moments_it_is_undone_or_done(self):
+        seed = int(os.environ.get("GPUHOST_SEED", "1"))
+        random_moments = random.Random(seed)
+        self.fresh_root()
+        before = self.configuration()
+        started = time.monotonic()
+        self.apply(expect=0)
+        longest = time.monotonic() - started
+        after = self.configuration()
+        killed = 0
+        for kill in range(MOMENTS):
+            self.fresh_root()
+            run = subprocess.Popen([GPUHOST, "apply", "--root", self.root, "-f", self.document, "--yes"],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
+                run.wait(random_moments.uniform(0, longest))
+            except subprocess.TimeoutExpired:
+                run.kill()
+            killed += run.wait(60) == -signal.SIGKILL
+            with self.subTest(seed=seed, kill=kill):
+                self.gpuhost("recover", expect=0)
+                self.assertIn(self.configuration(), (before, after))
+                self.apply(expect=0)
+                self.assertEqual(self.configuration(), after)
+        self.assertGreater(killed, MOMENTS // 10)
 
     def interrupted(self):
         """A root with the journal of a killed run."""
