@@ -5,6 +5,8 @@
 #include "cli/target.hpp"
 #include "cli/verbs.hpp"
 #include "host/sim/recorder.hpp"
+#include "inventory/guest_reports.hpp"
+#include "inventory/holders.hpp"
 #include "inventory/inventory.hpp"
 #include "kinds/registry.hpp"
 #include "kinds/units/unit_name.hpp"
@@ -85,11 +87,21 @@ HostFile record(const Target& target, const Kinds& kinds) {
   return recorded;
 }
 
+/// Asks the guests, and keeps what they say for those who plan.
+Result<void> ask_guests(Target& target) {
+  auto host = target.host();
+  const auto asked = guest_reports::ask(system_connection, host);
+  if (!asked) return std::unexpected(asked.error());
+  return guest_reports::store(*asked, host.view.files, host.files);
+}
+
 }  // namespace
 
 ExitCode run_observe(const Options& options) {
-  const auto target = Target::open(options);
+  auto target = Target::open(options);
   if (!target) return target.error();
+  if (options.guests)
+    if (const auto asked = ask_guests(*target); !asked) return report(asked.error());
   const auto kinds = all_kinds();
   const auto host = HostIdentity::read(target->view().files);
   const auto described = describe(kinds, target->view());

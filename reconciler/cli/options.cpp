@@ -29,7 +29,7 @@ constexpr auto verbs = std::to_array<VerbSyntax>(
     {{"validate", "check documents, offline and without privileges", true, false, "text json",
       "  gpuhost validate -f host.yaml\n  gpuhost validate -f common.yaml -f host.d/"},
      {"observe", "print the host", false, true, "text json",
-      "  gpuhost observe\n  gpuhost observe --record this-host.yaml"},
+      "  gpuhost observe\n  gpuhost observe --record this-host.yaml\n  gpuhost observe --guests"},
      {"export", "write a document that says what the host is now", false, true, "",
       "  gpuhost export > host.yaml"},
      {"plan", "say what apply would do; changes nothing", true, true, "text json markdown dot svg",
@@ -67,7 +67,6 @@ std::vector<std::string> formats_of(const VerbSyntax& verb) {
   return {formats.begin(), formats.end()};
 }
 
-constexpr std::array<std::string_view, 1> later_options{"--guests"};
 
 constexpr std::chrono::seconds shortest_trial{1};
 constexpr std::chrono::hours longest_trial{24};
@@ -105,7 +104,6 @@ Ending unknown_argument(const std::string& word, const CLI::App& verb) {
         fmt::format("'{}' takes no argument '{}'; documents are given with -f", verb.get_name(), word));
   }
   const auto name = word.substr(0, word.find('='));
-  if (one_of(name, later_options)) return misuse(fmt::format("'{}' is not supported by this version", name));
   return misuse(fmt::format("unknown option '{}' of '{}'{}", name, verb.get_name(),
                             did_you_mean(name, option_names(verb))));
 }
@@ -202,7 +200,11 @@ void add_verb(CLI::App& app, const VerbSyntax& verb, Options& options, Words& wo
     sub.add_option("--out", options.out, "save the plan for 'apply PLAN'; it can be used once")
         ->type_name("PLAN")
         ->excludes(sub.get_option("--scope"));
-  if (name == "observe") sub.add_option("--record", options.record, "write a host file")->type_name("FILE");
+  if (name == "observe") {
+    sub.add_option("--record", options.record, "write a host file")->type_name("FILE");
+    sub.add_flag("--guests", options.guests,
+                 "ask the agents of running guests which driver they have, and keep it");
+  }
   if (name == "schema")
     sub.add_option("name", options.argument, "document, plan, saved-plan, host or local")
         ->default_str("document");

@@ -24,6 +24,7 @@ struct Options {
   std::string out;            ///< --out; empty: none
   std::string document;       ///< --document; empty: all
   std::string record;         ///< --record; empty: none
+  bool guests = false;        ///< --guests
   std::string argument;       ///< which schema, catalog or shell; what to do with a fleet
   std::string directory;      ///< of a fleet
   std::string configuration;  ///< --configuration; empty: none

@@ -88,6 +88,7 @@ Host Target::host() {
           .modules = whole.modules,
           .units = early_->absent,
           .domains = early_->absent,
+          .agents = early_->absent,
           .gpus = whole.gpus,
           .commands = sim_ ? whole.commands : early_->children,
           .waiter = whole.waiter};

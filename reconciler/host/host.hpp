@@ -5,6 +5,7 @@
 #include "host/domains.hpp"
 #include "host/files.hpp"
 #include "host/gpus.hpp"
+#include "host/guest_agents.hpp"
 #include "host/kernel_modules.hpp"
 #include "host/processes.hpp"
 #include "host/round_memo.hpp"
@@ -42,6 +43,7 @@ struct Host {
   ModuleWriter& modules;
   UnitWriter& units;
   DomainWriter& domains;
+  GuestAgents& agents;
   GpuWriter& gpus;
   CommandRunner& commands;
   Waiter& waiter;

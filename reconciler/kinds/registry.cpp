@@ -215,7 +215,8 @@ bool may_have_vgpus(const VmSpec& vm) {
 std::vector<GuestDriverWish> guest_driver_wishes(const std::vector<VmSpecs>& vms) {
   std::vector<GuestDriverWish> wishes;
   for (const auto& vm : vms)
-    if (vm.guest_driver) wishes.push_back({*vm.vm.name, vm.guest_driver->value, may_have_vgpus(vm.vm)});
+    if (vm.guest_driver)
+      wishes.push_back({vm.vm.connection, *vm.vm.name, vm.guest_driver->value, may_have_vgpus(vm.vm)});
   return wishes;
 }
 

@@ -8,7 +8,7 @@ namespace gpuhost {
 
 std::vector<Unsupported> unsupported_parts(const DocumentSpecs& document, const Diagnostics& diagnostics) {
   constexpr const char* without_agent =
-      "what is in a guest is changed through its agent, which this version does not know: configure "
+      "what is in a guest is changed through its agent, which this version only asks: configure "
       "nvidia-gridd in the guest, and take the key out of the document";
   std::vector<Unsupported> parts;
   const auto add = [&](std::string key, const auto& part) {

@@ -63,11 +63,6 @@ class CommandLine(CommandTest):
         self.assertIn("did you mean '--detailed-exitcode'?",
                       self.run_gpuhost("plan", "--detailed-exitcod", expect=64).stderr)
 
-    def test_later_verbs_and_options_are_64_and_say_so(self):
-        for arguments in (["observe", "--guests"],):
-            with self.subTest(arguments=arguments):
-                self.assertIn("not supported by this version", self.run_gpuhost(*arguments, expect=64).stderr)
-
     def test_misuse_is_64(self):
         for arguments in ([], ["plan", "-f"], ["plan", "-o", "jsno"], ["apply", "--allow", "everything"],
                           ["plan", "--missing", "perhaps"], ["plan", "--host", "a", "--root", "b"],

@@ -241,6 +241,43 @@ class Renderings(HostTest):
                 self.assertEqual(self.plan(text)["plan_id"], self.plan(text, host=record)["plan_id"])
 
 
+class Guests(HostTest):
+    """What `observe --guests` has asked is what planning goes by."""
+
+    VM = "vms: [{name: train-01, devices: [{vgpu: left/train/0}], state: running, guestDriver: {release: '16.5'}}]\n"
+
+    def recorded(self, agent):
+        """The host with this agent in its guest, after the guest was asked."""
+        self.host.write_text(self.host.read_text().replace("    train-01:\n", f"    train-01:\n      agent: {agent}\n"))
+        recorded = self.directory / "recorded.yaml"
+        done = subprocess.run([GPUHOST, "observe", "--host", self.host, "--guests", "--record", recorded, "-o", "json"],
+                              capture_output=True, check=True)
+        return json.loads(done.stdout)["observed"]["guest_driver"], recorded
+
+    def test_a_guest_is_unknown_until_it_is_asked(self):
+        text = left(1, more=self.VM)
+        self.gpuhost("apply", text, "--yes", expect=69)
+        self.assertIn("gpuhost observe --guests", self.gpuhost("verify", text, expect=69).stdout)
+        before = self.host.read_text()
+        guests, recorded = self.recorded("{system: debian, installed: 535.161.07, loaded: 535.161.07, licensed: true}")
+        self.assertEqual([(guest["name"], guest["loaded"], guest["license"]) for guest in guests],
+                         [("train-01", "535.161.07", "licensed")])
+        self.assertNotIn("guests.json", self.host.read_text())
+        self.assertIn("guests.json", recorded.read_text())
+        self.assertNotEqual(before, recorded.read_text())
+        self.gpuhost("verify", text, host=recorded, expect=2)  # 16.5 has 535.161.05
+        text = text.replace("release: '16.5'", "version: 535.161.07")
+        self.gpuhost("verify", text, host=recorded)
+        self.gpuhost("plan", text, "--detailed-exitcode", host=recorded)
+
+    def test_a_guest_that_does_not_tell_stays_unknown(self):
+        text = left(1, more=self.VM)
+        self.gpuhost("apply", text, "--yes", expect=69)
+        guests, recorded = self.recorded("{system: rhel, refusesCommands: true, refusesFiles: true}")
+        self.assertIn("has been disabled", guests[0]["loaded"]["unknown"])
+        self.assertIn("has been disabled", self.gpuhost("verify", text, host=recorded, expect=69).stdout)
+
+
 if __name__ == "__main__":
     GPUHOST, EXAMPLES = sys.argv[1], pathlib.Path(sys.argv[2])
     unittest.main(argv=[sys.argv[0], *sys.argv[3:]])

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "inventory/guest_reports.hpp"
 #include "kinds/driver/packages.hpp"
 #include "kinds/guest_driver/guest_driver.hpp"
 #include "kinds/one_pass.hpp"
@@ -378,7 +379,7 @@ TEST(DriverPackages, OfRpmAreUnknown) {
 
 Proposal planned_guest(const GuestDriverSpec& spec, const std::string& host_version, const FakeHost& host,
                        bool has_vgpus = true) {
-  return plan(*make_guest_driver({{"vm", spec, has_vgpus}}, host_version), host, {}, {});
+  return plan(*make_guest_driver({{"qemu:///system", "vm", spec, has_vgpus}}, host_version), host, {}, {});
 }
 
 TEST(GuestDriver, MustGoWithTheHosts) {
@@ -405,6 +406,51 @@ TEST(GuestDriver, OfAGuestThatHasAGpuWholeIsAnyDriver) {
 TEST(GuestDriver, IsUnknownWithoutAgent) {
   const auto seen = planned_guest({.version = text("580.159.03")}, "580.159.01", FakeHost{});
   EXPECT_EQ(finding(seen, "vm[vm].guestDriver").verdict, Verdict::unknown);
+  EXPECT_THAT(seen.steps, IsEmpty());
+}
+
+/// One guest, and what its agent has told.
+FakeHost host_with_guest(bool running, const std::string& installed, const std::string& loaded,
+                         const std::string& uuid = "ad11b252-bc3b-52d9-ae99-ea462ea626c4") {
+  FakeHost host;
+  host.guests = {{"vm",
+                  {.name = "vm",
+                   .uuid = "ad11b252-bc3b-52d9-ae99-ea462ea626c4",
+                   .persistent = true,
+                   .running = running}}};
+  host.files[guest_reports::path] =
+      R"({"format_version":1,"guests":[{"connection":"qemu:///system","name":"vm","uuid":")" + uuid +
+      R"(","asked":"2026-01-01T12:00:00Z","system":"debian","installed":)" + installed + R"(,"loaded":)" +
+      loaded + R"(,"license":null}]})";
+  return host;
+}
+
+TEST(GuestDriver, IsWhatItsAgentHasTold) {
+  const auto verdict = [](const FakeHost& host, const GuestDriverSpec& spec) {
+    return finding(planned_guest(spec, "580.159.01", host), "vm[vm].guestDriver").verdict;
+  };
+  const GuestDriverSpec release{.release = text("19.5")};
+  const auto* const good = R"("580.159.03")";
+  const auto* const other = R"("570.133.20")";
+  EXPECT_EQ(verdict(host_with_guest(true, good, good), release), Verdict::in_sync);
+  EXPECT_EQ(verdict(host_with_guest(true, good, good), {.version = text("580.159.03")}), Verdict::in_sync);
+  EXPECT_EQ(verdict(host_with_guest(true, good, other), release), Verdict::differs)
+      << "what is loaded counts";
+  EXPECT_EQ(verdict(host_with_guest(false, good, other), release), Verdict::in_sync)
+      << "the next start loads it";
+  EXPECT_EQ(verdict(host_with_guest(true, "null", "null"), release), Verdict::differs);
+  EXPECT_EQ(verdict(host_with_guest(true, good, R"({"unknown":"guest-exec has been disabled"})"), release),
+            Verdict::unknown);
+  EXPECT_EQ(verdict(host_with_guest(true, good, good, "00000000-bc3b-52d9-ae99-ea462ea626c4"), release),
+            Verdict::unknown)
+      << "another guest had the name";
+}
+
+TEST(GuestDriver, ThatDiffersIsSaidWithWhatToDo) {
+  const auto seen = planned_guest({.release = text("19.5")}, "580.159.01",
+                                  host_with_guest(true, R"("580.159.03")", R"("570.133.20")"));
+  EXPECT_THAT(messages(seen, Note::Severity::warning),
+              ElementsAre(HasSubstr("580.159.03 is installed and loaded when the guest restarts")));
   EXPECT_THAT(seen.steps, IsEmpty());
 }
 

@@ -9,6 +9,7 @@
 #include "base/sha256.hpp"
 #include "engine/kind.hpp"
 #include "host/host.hpp"
+#include "support/no_agents.hpp"
 #include "support/no_gpus.hpp"
 
 namespace gpuhost::testing {
@@ -52,10 +53,11 @@ class FakeHost final : public FileReader,
   };
   std::vector<Process> device_holders;
   std::optional<Error> processes_error;
+  NoAgents no_agents;
   NoGpus no_gpus;
 
   [[nodiscard]] HostView view() const { return {*this, *this, *this, *this, *this, no_gpus, *this, running}; }
-  [[nodiscard]] Host host() { return {view(), *this, *this, *this, *this, no_gpus, *this, *this}; }
+  [[nodiscard]] Host host() { return {view(), *this, *this, *this, *this, no_agents, no_gpus, *this, *this}; }
 
   Result<std::vector<Domain>> domains(const std::string&) const override {
     if (!guests) return fail(ErrorKind::unavailable, "libvirt cannot be reached");

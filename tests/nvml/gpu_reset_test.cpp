@@ -40,6 +40,7 @@ class GpuReset : public testing::OnFakeDriver {
               .modules = base.modules,
               .units = base.units,
               .domains = base.domains,
+              .agents = base.agents,
               .gpus = adapter,
               .commands = tool,
               .waiter = base.waiter};

@@ -8,6 +8,7 @@
 
 #include "base/sha256.hpp"
 #include "host/host.hpp"
+#include "support/no_agents.hpp"
 #include "support/no_gpus.hpp"
 
 namespace gpuhost::testing {
@@ -24,6 +25,7 @@ class MemoryHost {
             modules_,
             units_,
             domains_,
+            agents_,
             gpus_,
             commands_,
             waiter_};
@@ -142,6 +144,7 @@ class MemoryHost {
   Modules modules_;
   Units units_;
   Domains domains_;
+  NoAgents agents_;
   Processes processes_;
   NoGpus gpus_;
   NoWaiter waiter_;

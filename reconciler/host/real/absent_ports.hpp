@@ -3,6 +3,7 @@
 #include "host/commands.hpp"
 #include "host/domains.hpp"
 #include "host/gpus.hpp"
+#include "host/guest_agents.hpp"
 #include "host/kernel_modules.hpp"
 #include "host/processes.hpp"
 #include "host/units.hpp"
@@ -18,6 +19,7 @@ class AbsentPorts final : public ModuleReader,
                           public UnitWriter,
                           public DomainReader,
                           public DomainWriter,
+                          public GuestAgents,
                           public ProcessReader,
                           public GpuReader,
                           public GpuWriter,
@@ -72,6 +74,16 @@ class AbsentPorts final : public ModuleReader,
   }
   Result<void> detach(Text /*connection*/, Text /*name*/, Text /*device_xml*/,
                       std::chrono::seconds /*limit*/) override {
+    return unavailable();
+  }
+
+  [[nodiscard]] Result<std::string> operating_system(Text /*connection*/, Text /*domain*/) override {
+    return unavailable();
+  }
+  [[nodiscard]] Result<std::string> read(Text /*connection*/, Text /*domain*/, Text /*path*/) override {
+    return unavailable();
+  }
+  Result<CommandResult> run(Text /*connection*/, Text /*domain*/, const Command& /*command*/) override {
     return unavailable();
   }
 

@@ -108,4 +108,19 @@ Result<void> LazyLibvirt::detach(const std::string& connection, const std::strin
               [&](Libvirt& libvirt) { return libvirt.detach(connection, name, device_xml, limit); });
 }
 
+Result<std::string> LazyLibvirt::operating_system(const std::string& connection, const std::string& domain) {
+  return with(writer(connection),
+              [&](Libvirt& libvirt) { return libvirt.operating_system(connection, domain); });
+}
+
+Result<std::string> LazyLibvirt::read(const std::string& connection, const std::string& domain,
+                                      const std::string& path) {
+  return with(writer(connection), [&](Libvirt& libvirt) { return libvirt.read(connection, domain, path); });
+}
+
+Result<CommandResult> LazyLibvirt::run(const std::string& connection, const std::string& domain,
+                                       const Command& command) {
+  return with(writer(connection), [&](Libvirt& libvirt) { return libvirt.run(connection, domain, command); });
+}
+
 }  // namespace gpuhost

@@ -31,6 +31,12 @@ class LazyLibvirt final : public Libvirt {
                       const std::string& device_xml) override;
   Result<void> detach(const std::string& connection, const std::string& name, const std::string& device_xml,
                       std::chrono::seconds limit) override;
+  [[nodiscard]] Result<std::string> operating_system(const std::string& connection,
+                                                     const std::string& domain) override;
+  [[nodiscard]] Result<std::string> read(const std::string& connection, const std::string& domain,
+                                         const std::string& path) override;
+  Result<CommandResult> run(const std::string& connection, const std::string& domain,
+                            const Command& command) override;
 
  private:
   /// The adapter, if the daemon of `connection` has the socket that readers use, or the one of writers.

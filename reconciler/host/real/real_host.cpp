@@ -83,6 +83,7 @@ Host RealHost::host() {
           .modules = at.port<ModuleWriter>(at.modules),
           .units = at.port<UnitWriter>(at.systemd),
           .domains = at.port<DomainWriter>(at.libvirt),
+          .agents = at.port<GuestAgents>(at.libvirt),
           .gpus = at.port<GpuWriter>(at.gpus),
           .commands = at.port<CommandRunner>(at.commands),
           .waiter = at.port<Waiter>(at.waiter)};

@@ -53,6 +53,19 @@ void check_name(const std::string& xml, const NamedValue& named) {
                    fmt::format("the XML of the domain {} is that of {}", named.name, read->name));
 }
 
+std::optional<HostFile::Agent> decode_agent(const Value& value) {
+  if (!value) return std::nullopt;
+  HostFile::Agent agent;
+  auto reader = value.mapping();
+  agent.system = decode_text(reader.required("system")).value_or("");
+  agent.installed = decode_text(reader.at("installed")).value_or("");
+  agent.loaded = decode_text(reader.at("loaded")).value_or("");
+  agent.licensed = is_true(reader.at("licensed"));
+  agent.refuses_commands = is_true(reader.at("refusesCommands"));
+  agent.refuses_files = is_true(reader.at("refusesFiles"));
+  return agent;
+}
+
 HostFile::Domain decode_domain(const NamedValue& named) {
   HostFile::Domain domain;
   auto reader = named.value.mapping();
@@ -65,6 +78,7 @@ HostFile::Domain decode_domain(const NamedValue& named) {
     domain.persistent = persistent.boolean().value_or(true);
   domain.ignores_shutdown = is_true(reader.at("ignoresShutdown"));
   domain.refuses_detach = is_true(reader.at("refusesDetach"));
+  domain.agent = decode_agent(reader.at("agent"));
   check_states(domain, named);
   check_name(domain.definition, named);
   if (domain.live) check_name(*domain.live, named);

@@ -137,6 +137,16 @@ struct HostFile {
     std::vector<std::string> opens;  ///< device nodes, sorted, each once
     bool operator==(const Process&) const = default;
   };
+  /// The QEMU guest agent of a guest that runs, and what it would find there of NVIDIA's driver.
+  struct Agent {
+    std::string system;     ///< as guest-get-osinfo says: "debian", "mswindows"
+    std::string installed;  ///< version; empty: none
+    std::string loaded;     ///< the same
+    bool licensed = false;
+    bool refuses_commands = false;  ///< guest-exec is disabled
+    bool refuses_files = false;     ///< guest-file-open is
+    bool operator==(const Agent&) const = default;
+  };
   /// A domain of libvirt. Its QEMU process need not be listed.
   struct Domain {
     std::string definition;  ///< XML; of a transient domain what it was created from
@@ -148,6 +158,7 @@ struct HostFile {
     bool persistent = true;
     bool ignores_shutdown = false;  ///< the guest does nothing about a request to shut down
     bool refuses_detach = false;    ///< the guest does not let go of a device
+    std::optional<Agent> agent;     ///< nothing: none answers
     bool operator==(const Domain&) const = default;
   };
   /// What libvirt answers for one connection.

@@ -31,6 +31,7 @@ constexpr const char* always_recorded[] = {"/etc/hostname",
                                            "/proc/sys/kernel/osrelease",
                                            "/proc/sys/kernel/random/boot_id",
                                            "/proc/cmdline",
+                                           "/var/lib/gpuhost/guests.json",
                                            "/var/lib/gpuhost/identity.json",
                                            "/var/lib/gpuhost/ownership.json",
                                            "/var/lib/gpuhost/pending.json"};

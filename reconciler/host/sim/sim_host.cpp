@@ -16,6 +16,7 @@
 #include "host/sim/sim_domains.hpp"
 #include "host/sim/sim_files.hpp"
 #include "host/sim/sim_gpus.hpp"
+#include "host/sim/sim_guest_agents.hpp"
 #include "host/sim/sim_mdev.hpp"
 #include "host/sim/sim_modprobe.hpp"
 #include "host/sim/sim_modules.hpp"
@@ -205,6 +206,24 @@ struct SimHost::World {
     World& world;
   };
 
+  struct Agents final : GuestAgents {
+    using Text = const std::string&;
+    explicit Agents(World& w) : world(w) {}
+    Result<std::string> operating_system(Text connection, Text domain) override {
+      return world.call<std::string>("agents.operating_system", domain, false,
+                                     [&] { return world.guest_agents.operating_system(connection, domain); });
+    }
+    Result<std::string> read(Text connection, Text domain, Text path) override {
+      return world.call<std::string>("agents.read", path, false,
+                                     [&] { return world.guest_agents.read(connection, domain, path); });
+    }
+    Result<CommandResult> run(Text connection, Text domain, const Command& command) override {
+      return world.call<CommandResult>("agents.run", command.argv.front(), true,
+                                       [&] { return world.guest_agents.run(connection, domain, command); });
+    }
+    World& world;
+  };
+
   struct Domains final : DomainReader, DomainWriter {
     using Text = const std::string&;
     explicit Domains(World& w) : world(w) {}
@@ -372,11 +391,13 @@ struct SimHost::World {
   SimDisplayModes displays{file, devices};
   SimCommands programs{file, disk, nvidia, nvml, displays, time};
   SimDomains libvirt{file, disk, sysfs, kernel_modules, time};
+  SimGuestAgents guest_agents{file};
 
   Files files{*this};
   Modules modules{*this};
   Units units{*this};
   Domains domains{*this};
+  Agents agents{*this};
   Processes processes{*this};
   Gpus gpus{*this};
   Waits waits{*this};
@@ -403,6 +424,7 @@ Host SimHost::host() {
           .modules = world_->modules,
           .units = world_->units,
           .domains = world_->domains,
+          .agents = world_->agents,
           .gpus = world_->gpus,
           .commands = world_->commands,
           .waiter = world_->waits};

@@ -355,6 +355,17 @@ Node processes_node(const HostFile& host) {
   return node;
 }
 
+Node agent_node(const HostFile::Agent& agent) {
+  Node node = mapping();
+  add(node, "system", text_node(agent.system));
+  if (!agent.installed.empty()) add(node, "installed", raw(agent.installed));
+  if (!agent.loaded.empty()) add(node, "loaded", raw(agent.loaded));
+  if (agent.licensed) add(node, "licensed", boolean(true));
+  if (agent.refuses_commands) add(node, "refusesCommands", boolean(true));
+  if (agent.refuses_files) add(node, "refusesFiles", boolean(true));
+  return node;
+}
+
 Node domain_node(const HostFile::Domain& domain) {
   Node node = mapping();
   add(node, "definition", raw(domain.definition));
@@ -365,6 +376,7 @@ Node domain_node(const HostFile::Domain& domain) {
   if (!domain.persistent) add(node, "persistent", boolean(false));
   if (domain.ignores_shutdown) add(node, "ignoresShutdown", boolean(true));
   if (domain.refuses_detach) add(node, "refusesDetach", boolean(true));
+  if (domain.agent) add(node, "agent", agent_node(*domain.agent));
   return node;
 }
 

@@ -20,6 +20,7 @@ struct GuestDriverSpec {
 
 /// What a document says of one guest.
 struct GuestDriverWish {
+  std::string connection;
   std::string vm;
   GuestDriverSpec spec;
   /// It has vGPUs, whose drivers must go with the host's. One that has a GPU whole takes any driver.

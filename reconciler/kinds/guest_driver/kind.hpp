@@ -5,19 +5,29 @@
 #include <vector>
 
 #include "base/observed.hpp"
+#include "inventory/guest_reports.hpp"
 #include "kinds/guest_driver/guest_driver.hpp"
 
 namespace gpuhost {
 
+/// A guest that the document names.
+struct GuestSeen {
+  bool running = false;  ///< it has a guest now
+  /// What its agent told last. Absent: it was never asked.
+  Observed<GuestReport> report;
+};
+
 struct GuestDriverState {
-  bool running = true;  ///< HostView::running
+  bool running = true;            ///< HostView::running
+  std::vector<GuestSeen> guests;  ///< one for each wish
+  Result<GuestReports> reports;   ///< of all guests that were asked
   /// Of the host's vGPU manager that is loaded; absent: none is.
   Observed<std::string> manager;
 
   [[nodiscard]] Json describe() const;
 };
 
-/// Checks only: what is in a guest, only its agent could tell.
+/// Checks only, by what the agents of guests have told: planning asks none.
 class GuestDriver final : public KindOver<GuestDriverState> {
  public:
   static constexpr std::string_view kind_name = "guest_driver";

@@ -64,19 +64,59 @@ std::optional<Note> unknown_host(const GuestDriverWish& wish, const std::string&
               std::move(why) + ": whether the guest's driver goes with it cannot be told"};
 }
 
-Finding finding_of(const GuestDriverWish& wish) {
-  return {.address = address_of(wish),
-          .verdict = Finding::Verdict::unknown,
-          .desired = wanted_text(wish.spec),
-          .reason = "guests are not asked by this version: see what nvidia-smi says in the guest"};
+bool is_wanted(const GuestDriverSpec& spec, const std::string& version) {
+  if (spec.version && **spec.version != version) return false;
+  return !spec.release || std::ranges::any_of(catalog::releases_of_guest(version), [&](const auto* release) {
+    return release->name == **spec.release;
+  });
+}
+
+/// What counts: of a guest that runs the driver that is loaded, else the one that the next start loads.
+Finding finding_of(const GuestDriverWish& wish, const GuestSeen& seen) {
+  Finding finding{
+      .address = address_of(wish), .verdict = Finding::Verdict::unknown, .desired = wanted_text(wish.spec)};
+  if (!seen.report) {
+    finding.reason = seen.report.is_unknown()
+                         ? seen.report.reason()
+                         : "the guest was not asked yet: 'gpuhost observe --guests' asks "
+                           "its agent while it runs";
+    return finding;
+  }
+  const auto& report = *seen.report;
+  const auto& version = seen.running ? report.loaded : report.installed;
+  const auto when = fmt::format("as its agent said at {}", report.asked);
+  if (version.is_unknown()) {
+    finding.reason = fmt::format("{}, {}", version.reason(), when);
+    return finding;
+  }
+  const bool in_sync = version && is_wanted(wish.spec, *version);
+  finding.verdict = in_sync ? Finding::Verdict::in_sync : Finding::Verdict::differs;
+  finding.observed = version ? Json(*version) : Json();
+  finding.reason = when;
+  if (seen.running && report.installed && report.installed != report.loaded)
+    finding.reason += fmt::format("; {} is installed and loaded when the guest restarts", *report.installed);
+  return finding;
+}
+
+Note advice_of(const Finding& finding) {
+  return {Note::Severity::warning, finding.address,
+          fmt::format("the guest has {}, {}",
+                      finding.observed.is_null() ? "no NVIDIA driver loaded"
+                                                 : "driver " + finding.observed.get<std::string>(),
+                      finding.reason),
+          "install the other one in the guest, then ask again with gpuhost observe --guests"};
 }
 
 }  // namespace
 
 Proposal GuestDriver::plan_from(const GuestDriverState& state, const PlanInput&) const {
   Proposal proposal;
-  for (const auto& wish : wishes_) {
-    proposal.findings.push_back(finding_of(wish));
+  for (std::size_t i = 0; i < wishes_.size(); ++i) {
+    const auto& wish = wishes_[i];
+    const GuestSeen unseen{.report = Observed<GuestReport>::unknown("no guest runs under --root")};
+    proposal.findings.push_back(finding_of(wish, state.running ? state.guests[i] : unseen));
+    const auto& finding = proposal.findings.back();
+    if (finding.verdict == Finding::Verdict::differs) proposal.notes.push_back(advice_of(finding));
     if (!wish.has_vgpus) continue;
     const auto version = !host_version_.empty() ? host_version_ : state.manager ? *state.manager : "";
     if (version.empty() && !state.manager.is_unknown()) continue;  // no manager: the guest has a GPU whole

@@ -4,7 +4,6 @@ the next apply converges."""
 import nvidia_driver
 
 REBOOTS = True
-BY_NAME_ONLY = True
 
 WANTED = """\
 apiVersion: gpuhost/v1

@@ -60,6 +60,7 @@ def run(vm):
     vm.await_boot()
     is_whole(vm)
 
+    vm.run("virsh destroy trainer && virsh destroy solver")  # without a system in them, they hear of no shutdown
     vm.run("gpuhost release --yes --allow stop-guests", status=3, seconds=300)
     is_given_back(vm)
 

@@ -5,9 +5,11 @@
 #include <span>
 
 #include <fmt/format.h>
+#include <libvirt/libvirt-qemu.h>
 #include <libvirt/virterror.h>
 
 #include "host/real/libvirt/domain_events.hpp"
+#include "host/real/libvirt/qemu_agent.hpp"
 #include "host/real/libvirt/session.hpp"
 
 namespace gpuhost {
@@ -81,7 +83,7 @@ Result<Domain> read_saved_part(virDomainPtr handle, Domain domain) {
 }
 
 /// not_found: it went away meanwhile.
-Result<Domain> read(virDomainPtr handle) {
+Result<Domain> read_domain(virDomainPtr handle) {
   Domain domain;
   domain.name = virDomainGetName(handle);
   auto uuid = uuid_of(handle, domain.name);
@@ -157,6 +159,22 @@ Result<Removal> request_detach(const Opened& opened, const std::string& name, co
   return std::unexpected(std::move(error));
 }
 
+/// Asks the agent of a running guest, over one connection.
+template <class Talk>
+auto with_agent(const std::string& connection, const std::string& name, Talk talk)
+    -> decltype(talk(std::declval<const QemuAgent&>())) {
+  const auto opened = open(connection, name, Access::change);
+  if (!opened) return std::unexpected(opened.error());
+  const QemuAgent agent(
+      "guest " + name, [&](const std::string& command, std::chrono::seconds limit) -> Result<std::string> {
+        const OwnedText answer(
+            virDomainQemuAgentCommand(opened->get(), command.c_str(), static_cast<int>(limit.count()), 0));
+        if (!answer) return std::unexpected(libvirt_error("ask the agent of", name));
+        return std::string(answer.get());
+      });
+  return talk(agent);
+}
+
 }  // namespace
 
 Result<std::vector<Domain>> LibvirtDomains::domains(const std::string& connection) const {
@@ -166,7 +184,7 @@ Result<std::vector<Domain>> LibvirtDomains::domains(const std::string& connectio
   if (list.failed()) return std::unexpected(libvirt_error("list the domains of", connection));
   std::vector<Domain> found;
   for (auto* const handle : list.all()) {
-    auto domain = read(handle);
+    auto domain = read_domain(handle);
     if (domain)
       found.push_back(std::move(*domain));
     else if (domain.error().kind != ErrorKind::not_found)
@@ -179,7 +197,7 @@ Result<std::vector<Domain>> LibvirtDomains::domains(const std::string& connectio
 Result<Domain> LibvirtDomains::domain(const std::string& connection, const std::string& name) const {
   const auto opened = open(connection, name, Access::read);
   if (!opened) return std::unexpected(opened.error());
-  return read(opened->get());
+  return read_domain(opened->get());
 }
 
 Result<std::string> LibvirtDomains::full_definition(const std::string& connection, const std::string& name) {
@@ -282,6 +300,21 @@ Result<void> LibvirtDomains::detach(const std::string& connection, const std::st
               fmt::format("cannot detach a device from domain {}: its guest did not let go of it within {} s",
                           name, limit.count()),
               removal_advice);
+}
+
+Result<std::string> LibvirtDomains::operating_system(const std::string& connection,
+                                                     const std::string& domain) {
+  return with_agent(connection, domain, [](const QemuAgent& agent) { return agent.operating_system(); });
+}
+
+Result<std::string> LibvirtDomains::read(const std::string& connection, const std::string& domain,
+                                         const std::string& path) {
+  return with_agent(connection, domain, [&](const QemuAgent& agent) { return agent.read(path); });
+}
+
+Result<CommandResult> LibvirtDomains::run(const std::string& connection, const std::string& domain,
+                                          const Command& command) {
+  return with_agent(connection, domain, [&](const QemuAgent& agent) { return agent.run(command); });
 }
 
 }  // namespace gpuhost

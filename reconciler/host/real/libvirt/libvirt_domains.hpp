@@ -26,6 +26,12 @@ class LibvirtDomains final : public Libvirt {
   /// libvirt itself waits up to five seconds, so that a shorter limit may be overrun.
   Result<void> detach(const std::string& connection, const std::string& name, const std::string& device_xml,
                       std::chrono::seconds limit) override;
+  [[nodiscard]] Result<std::string> operating_system(const std::string& connection,
+                                                     const std::string& domain) override;
+  [[nodiscard]] Result<std::string> read(const std::string& connection, const std::string& domain,
+                                         const std::string& path) override;
+  Result<CommandResult> run(const std::string& connection, const std::string& domain,
+                            const Command& command) override;
 };
 
 }  // namespace gpuhost
