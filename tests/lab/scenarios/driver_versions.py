@@ -33,8 +33,9 @@ def by_run_file(vm):
     old, new = (driver_installers.run_file(vm, version) for version in (OLD, NEW))
     install(vm, "runfile", old, OLD)
     install(vm, "runfile", new, NEW)
-    cannot_be_trusted(vm, new)
-    does_nothing(vm)
+    idle = driver_installers.run_file(vm, OLD, works=False)
+    cannot_be_trusted(vm, idle)
+    does_nothing(vm, idle)
     install(vm, "runfile", old, OLD)
 
 
@@ -81,9 +82,8 @@ def cannot_be_trusted(vm, path):
     has(vm, NEW)
 
 
-def does_nothing(vm):
+def does_nothing(vm, path):
     """An installer that ends well and has done nothing: the driver from before is back."""
-    path = driver_installers.run_file(vm, OLD, works=False)
     write(vm, "runfile", path, OLD, digest(vm, path))
     said = vm.run("gpuhost apply -f driver.yaml --yes", status=4, seconds=300)
     assert "ended without an error, and the driver that is installed is" in said, said

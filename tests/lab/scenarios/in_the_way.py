@@ -10,6 +10,7 @@ HEAD = "apiVersion: gpuhost/v1\nkind: HostState\nmetadata: {name: lab}\npolicy: 
 FUNCTIONS = HEAD + 'gpus: [{match: {address: "0000:01:00.0"}, mode: vgpu, functions: enabled}]\n'
 NONE_OF_T4 = HEAD + "gpus: [{match: {model: T4}, mode: vgpu, vgpus: []}]\n"
 GUEST_STATE = HEAD + "vms: [{name: instance-1, state: running}]\n"
+GUEST_STOPPED = HEAD.replace("stop-units", "stop-guests") + "vms: [{name: instance-1, state: stopped}]\n"
 UUID = "5ae11fa2-6f10-4c07-8d5e-b2b0a3f6f0a1"
 GUEST = f"""\
 <domain type='qemu'>
@@ -34,6 +35,7 @@ def run(vm):
     vm.write("/root/functions.yaml", FUNCTIONS)
     vm.write("/root/none.yaml", NONE_OF_T4)
     vm.write("/root/guest.yaml", GUEST_STATE)
+    vm.write("/root/stopped.yaml", GUEST_STOPPED)
     process(vm)
     guest(vm)
     libvirt_down(vm)
@@ -55,13 +57,15 @@ def process(vm):
 
 
 def guest(vm):
-    """A guest of this host, then one of Nova's with the same device, both made by other hands."""
+    """A guest of this host, then one of Nova's with the same device, both made by other hands. Nova's is never stopped."""
     vm.run(f"echo {UUID} > {T4}/mdev_supported_types/nvidia-232/create")
-    for metadata, name in (("", "VM instance-1"), (NOVA, "Nova")):
+    for metadata in ("", NOVA):
         vm.write("/root/guest.xml", GUEST.replace("NOVA", metadata))
         vm.run("virsh define guest.xml && virsh start instance-1")
         pid = vm.run("pidof qemu-system-x86_64").strip()
-        refused(vm, "none.yaml", name, "instance-1", pid)
+        refused(vm, "none.yaml", f"VM instance-1 (pid {pid})")
+        if metadata:
+            refused(vm, "stopped.yaml", "instance-1", "Nova")
         vm.run("test \"$(virsh domstate instance-1 | head -1)\" = running && virsh destroy instance-1 && virsh undefine instance-1")
     vm.run(f"echo 1 > /sys/bus/mdev/devices/{UUID}/remove")
 
