@@ -334,6 +334,31 @@ TEST(Planner, WhatNeedsABootLiesInTheNextPhase) {
   EXPECT_EQ(step_named(plan, "bind").phase, 1U);
 }
 
+TEST(Planner, AStepForAHostInSyncComesAloneOrIsShownLast) {
+  ToyBench bench;
+  auto& kind = bench.kind("p");
+  kind.when_in_sync = {{.title = "a settle"}};
+  EXPECT_FALSE(step_named(bench.plan(), "a settle").step.provisional);
+
+  const Fact made{"x/made", "yes"};
+  bool left = true;
+  bench.kind("x").steps = [&](const auto&) {
+    return left ? std::vector<Step>{{.title = "z use", .needs = {made}},
+                                    {.title = "b make", .provides = {made}}}
+                : std::vector<Step>{};
+  };
+  EXPECT_THAT(titles(bench.plan()), ElementsAre("b make", "z use", "a settle"));
+  EXPECT_TRUE(step_named(bench.plan(), "a settle").step.provisional);
+
+  left = false;
+  kind.findings = {{.address = "other", .verdict = Finding::Verdict::pending_reboot}};
+  EXPECT_TRUE(step_named(bench.plan(), "a settle").step.provisional) << "a boot is to bring it there";
+  for (const auto verdict : {Finding::Verdict::differs, Finding::Verdict::unknown}) {
+    kind.findings[0].verdict = verdict;
+    EXPECT_TRUE(bench.plan().steps.empty()) << "nothing will";
+  }
+}
+
 TEST(Planner, ABracketForALaterPhaseDoesNotOpenBeforeTheReboot) {
   ToyBench bench;
   two_users_of_one_holder(bench);

@@ -52,6 +52,7 @@ class ToyKind final : public Kind {
   std::string hint;
   std::vector<Finding> findings;
   std::vector<Condition> conditions;
+  std::vector<Step> when_in_sync;
   std::map<Fact, std::string> obstacles;
   std::optional<Error> forgets;  ///< why remember() fails
   Stage lies = Stage::configuration;
@@ -67,6 +68,7 @@ class ToyKind final : public Kind {
     Proposal proposal;
     proposal.findings = findings;
     proposal.conditions = conditions;
+    for (const auto& step : when_in_sync) proposal.when_in_sync.push_back(own(step));
     // As every kind does: what is staged already is not staged again, but waits for the reboot.
     const auto staged = [&](const Fact& fact) {
       const std::lock_guard lock(world_->mutex);

@@ -1,7 +1,6 @@
 """Installers of the lab's driver: a self-extracting file with the options of NVIDIA's .run files, and a deb."""
 
 import pathlib
-import shutil
 import subprocess
 import tarfile
 import tempfile
@@ -43,23 +42,12 @@ depmod
 """
 
 
-def tree(vm, version, folder):
-    """What an installer of this version lays over a machine's root."""
-    shutil.copytree(nvidia_driver.SOURCE / "root", folder, dirs_exist_ok=True)
-    kernel = vm.run("uname -r").strip()
-    modules = nvidia_driver.ensure(version)
-    for path in [vm.build / nvidia_driver.LIBRARY, *(modules / name for name in nvidia_driver.MODULES)]:
-        place = folder / (f"usr/lib/modules/{kernel}/updates" if path.suffix == ".ko" else "usr/lib/x86_64-linux-gnu")
-        place.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(path, place)
-    return folder
-
-
 def run_file(vm, version, works=True):
     """The path in the machine of a .run file; one that does not work ends well and has done nothing."""
     name = f"NVIDIA-Linux-x86_64-{version}-vgpu-kvm{'' if works else '-idle'}.run"
     with tempfile.TemporaryDirectory() as scratch:
-        root = tree(vm, version, pathlib.Path(scratch))
+        root = pathlib.Path(scratch) / "root"
+        nvidia_driver.lay_out(vm, version, root)
         files = sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
         (root / "usr/share/nvidia-lab").mkdir(parents=True)
         (root / "usr/share/nvidia-lab/files").write_text("\n".join(files) + "\n")
@@ -77,7 +65,8 @@ def run_file(vm, version, works=True):
 def deb(vm, version):
     """The path in the machine of a package of the driver."""
     with tempfile.TemporaryDirectory() as scratch:
-        root = tree(vm, version, pathlib.Path(scratch) / "root")
+        root = pathlib.Path(scratch) / "root"
+        nvidia_driver.lay_out(vm, version, root)
         control = root / "DEBIAN"
         control.mkdir()
         (control / "control").write_text(f"Package: {PACKAGE}\nVersion: {version}\nArchitecture: amd64\n"

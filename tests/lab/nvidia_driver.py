@@ -66,19 +66,24 @@ def type_rows():
                f'{row["max"]}, {known["heads"] or 1}, "{known["resolution"] or "4096x2160"}", {instance} }},\n')
 
 
-def install(vm, version=VERSION):
-    """Into a machine that has gpuhost: the modules, the library and the tools, and nouveau kept from the GPUs, as NVIDIA's
-    installer leaves a host. The modules are loaded.
+def lay_out(vm, version, folder):
+    """What NVIDIA's installer brings to a machine that has gpuhost, as a tree: the modules, the library and the tools, and
+    nouveau kept from the GPUs.
     """
     modules = ensure(version)
     kernel = vm.run("uname -r").strip()
-    staged = vm.share / "driver"
-    shutil.rmtree(staged, ignore_errors=True)
-    shutil.copytree(SOURCE / "root", staged)
+    shutil.copytree(SOURCE / "root", folder)
     for path in [vm.build / LIBRARY, *(modules / name for name in MODULES)]:
-        place = staged / (f"usr/lib/modules/{kernel}/updates" if path.suffix == ".ko" else "usr/lib/x86_64-linux-gnu")
+        place = folder / (f"usr/lib/modules/{kernel}/updates" if path.suffix == ".ko" else "usr/lib/x86_64-linux-gnu")
         place.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, place)
+
+
+def install(vm, version=VERSION):
+    """Into a machine that has gpuhost; the modules are loaded."""
+    staged = vm.share / "driver"
+    shutil.rmtree(staged, ignore_errors=True)
+    lay_out(vm, version, staged)
     vm.unpack(staged)
     vm.run("depmod && ldconfig && modprobe -r nouveau")
     vm.run("modprobe nvidia && udevadm settle && test -e /sys/module/nvidia_vgpu_vfio")

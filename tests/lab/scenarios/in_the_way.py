@@ -4,7 +4,6 @@ a full disk. What comes late is waited for."""
 import nvidia_driver
 
 REBOOTS = False
-BY_NAME_ONLY = True
 
 HEAD = "apiVersion: gpuhost/v1\nkind: HostState\nmetadata: {name: lab}\npolicy: {disruption: stop-units}\n"
 FUNCTIONS = HEAD + 'gpus: [{match: {address: "0000:01:00.0"}, mode: vgpu, functions: enabled}]\n'
@@ -73,7 +72,8 @@ def guest(vm):
 def libvirt_down(vm):
     sockets = "libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket"
     vm.run(f"systemctl stop {sockets} libvirtd.service")
-    refused(vm, "guest.yaml", "libvirt", status=69)
+    refused(vm, "guest.yaml", "libvirt")
+    vm.run("gpuhost verify -f guest.yaml", status=69)
     vm.run(f"systemctl start {sockets}")
 
 
