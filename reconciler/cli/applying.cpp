@@ -61,20 +61,19 @@ ExitCode code_of(const RunReport& report, const Options& options, const Interrup
 }
 
 /// The end of a run that has not changed anything.
-ExitCode end_unchanged(RunOutput& output, const Plan& plan, RunReport::Result result, std::string why,
-                       ExitCode code) {
-  RunReport report{.result = result, .last = plan};
-  if (!why.empty()) report.errors.push_back(std::move(why));
+ExitCode end_unchanged(RunOutput& output, const Plan& plan, RunReport::Result result,
+                       std::vector<std::string> why, ExitCode code) {
+  RunReport report{.result = result, .last = plan, .errors = std::move(why)};
   output.ended(report, code);
   return code;
 }
 
 ExitCode carry_out(const Options& options, const DecodedDocument& document, const Plan& plan, Target& target,
-                   RunOutput& output) {
+                   RunOutput& output, const AfterRun& after) {
   const InterruptWatch watch;
   auto host = target.host();
   if (const auto begun = begin_approved(document.desired, options.confirm_within, plan, target); !begun)
-    return end_unchanged(output, plan, RunReport::Result::refused, begun.error().message,
+    return end_unchanged(output, plan, RunReport::Result::refused, {begun.error().message},
                          report(begun.error()));
   StatusKeeper status(output, host, options.verb, plan.document);
   auto run =
@@ -86,9 +85,14 @@ ExitCode carry_out(const Options& options, const DecodedDocument& document, cons
     const auto code = report(run.error());
     const auto result =
         run.error().kind == ErrorKind::stale ? RunReport::Result::refused : RunReport::Result::failed;
-    return end_unchanged(output, plan, result, run.error().message, code);
+    return end_unchanged(output, plan, result, {run.error().message}, code);
   }
   auto code = code_of(*run, options, watch);
+  if (after && code == ExitCode::done)
+    if (const auto ended = after(target); !ended) {
+      code = report(ended.error());
+      run->errors.push_back(ended.error().sentence());
+    }
   auto recorded = record_run(*run, host);
   if (recorded) recorded = target.save();
   if (!recorded) {
@@ -150,7 +154,7 @@ ExitCode on_locked_host(const Options& options, RunOutput& output,
 }
 
 ExitCode apply_to(Target& target, DecodedDocument& document, const Options& options, RunOutput& output,
-                  const SavedPlan* saved) {
+                  const SavedPlan* saved, const AfterRun& after) {
   auto plan = plan_on(target, document, options, output);
   if (!plan) return end_unplanned(output, plan.error());
   if (saved != nullptr)
@@ -160,16 +164,17 @@ ExitCode apply_to(Target& target, DecodedDocument& document, const Options& opti
   output.approved(*plan);
   report_unsupported(document);
   if (!plan->applyable())
-    return end_unchanged(output, *plan, RunReport::Result::refused, {}, ExitCode::not_applyable);
+    return end_unchanged(output, *plan, RunReport::Result::refused, blocks_of(*plan),
+                         ExitCode::not_applyable);
   if (!plan->steps.empty() && !options.yes && !confirmed(*plan))
-    return end_unchanged(output, *plan, RunReport::Result::refused, "not confirmed", ExitCode::failed);
+    return end_unchanged(output, *plan, RunReport::Result::refused, {"not confirmed"}, ExitCode::failed);
   if (saved != nullptr) {
     auto host = target.host();
     if (const auto first = mark_used(*saved, host); !first)
-      return end_unchanged(output, *plan, RunReport::Result::refused, first.error().message,
+      return end_unchanged(output, *plan, RunReport::Result::refused, {first.error().message},
                            report(first.error()));
   }
-  return carry_out(options, document, *plan, target, output);
+  return carry_out(options, document, *plan, target, output, after);
 }
 
 }  // namespace gpuhost

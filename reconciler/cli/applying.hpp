@@ -21,9 +21,13 @@ ExitCode end_unplanned(RunOutput& output, ExitCode code);
 [[nodiscard]] ExitCode on_locked_host(const Options& options, RunOutput& output,
                                       const std::function<ExitCode(Target&)>& work);
 
+/// A last look at the host after a run that has converged; an error ends it otherwise.
+using AfterRun = std::function<Result<void>(const Target&)>;
+
 /// Ends an interrupted run, plans, asks, applies, verifies and records, and tells of all of it. With `saved`,
 /// only if that is the very plan, and only once.
 [[nodiscard]] ExitCode apply_to(Target& target, DecodedDocument& document, const Options& options,
-                                RunOutput& output, const SavedPlan* saved = nullptr);
+                                RunOutput& output, const SavedPlan* saved = nullptr,
+                                const AfterRun& after = {});
 
 }  // namespace gpuhost

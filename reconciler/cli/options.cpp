@@ -67,7 +67,6 @@ std::vector<std::string> formats_of(const VerbSyntax& verb) {
   return {formats.begin(), formats.end()};
 }
 
-
 constexpr std::chrono::seconds shortest_trial{1};
 constexpr std::chrono::hours longest_trial{24};
 

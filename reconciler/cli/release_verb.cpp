@@ -51,12 +51,11 @@ ExitCode release_from(Target& target, const Options& options, RunOutput& output)
   for (const auto& name : *names) {
     auto document =
         empty_document(name, {.disruption = options.allow.value_or(Disruption::none), .by_option = true});
-    const auto code = apply_to(target, document, options, output);
+    const auto code = apply_to(target, document, options, output, nullptr, [&](const Target& released) {
+      return check_released(name, released.view().files);
+    });
     if (code != ExitCode::done && code != ExitCode::reboot_needed) return code;
-    if (code == ExitCode::reboot_needed)
-      worst = code;
-    else if (const auto released = check_released(name, target.view().files); !released)
-      return report(released.error());
+    if (code == ExitCode::reboot_needed) worst = code;
   }
   return worst;
 }

@@ -74,6 +74,8 @@ class Journal {
   Result<std::size_t> begin(StepRecord record, std::optional<Obligation> obligation, FileWriter& files);
   Result<void> end(std::size_t record, StepRecord::State state, FileWriter& files);
   Result<void> discharge(std::size_t obligation, FileWriter& files);
+  /// Its step was undone, and what it ended was not: it is owed again. What is on disk says so already.
+  void owe_again(std::size_t obligation) { obligations_.at(obligation).discharged = false; }
   /// What was done may be kept or undone until then, in time since boot: see `confirm`.
   Result<void> await_confirmation(std::chrono::seconds until, FileWriter& files);
   /// The run is over: nothing is to be undone any more.

@@ -33,6 +33,17 @@ std::string_view to_string(RunReport::Result result) {
   std::unreachable();
 }
 
+std::vector<std::string> blocks_of(const Plan& plan) {
+  std::vector<std::string> blocks;
+  for (const auto& planned : plan.steps)
+    for (const auto& why : planned.step.blocked_by)
+      blocks.push_back(fmt::format("{}: {}", planned.step.action.address, why));
+  for (const auto& note : plan.notes)
+    if (note.severity == Note::Severity::error)
+      blocks.push_back(fmt::format("{}: {}", note.address, note.message));
+  return blocks;
+}
+
 namespace {
 
 struct Look {
@@ -82,17 +93,6 @@ Result<Look> look_and_plan(const Desired& desired, const HostView& host, For pur
   auto plan = make_plan(desired.kinds, seen, context);
   auto before = purpose == For::running ? preconditions_of(plan, desired.kinds, view) : Preconditions{};
   return Look{std::move(plan), std::move(seen), std::move(before)};
-}
-
-std::vector<std::string> blocks_of(const Plan& plan) {
-  std::vector<std::string> blocks;
-  for (const auto& planned : plan.steps)
-    for (const auto& why : planned.step.blocked_by)
-      blocks.push_back(fmt::format("{}: {}", planned.step.action.address, why));
-  for (const auto& note : plan.notes)
-    if (note.severity == Note::Severity::error)
-      blocks.push_back(fmt::format("{}: {}", note.address, note.message));
-  return blocks;
 }
 
 /// What a plan has found of these addresses.
@@ -226,9 +226,15 @@ class Run {
                         .document_sha256 = desired_.sha256,
                         .boot_id = before_.host.boot_id,
                         .started = host_.view.clock.utc_now(),
-                        .allowed = approved_.most_disruption(),
+                        .allowed = most_to_undo(),
                         .rollback = options_.rollback,
                         .trial = options_.confirm_within.has_value()});
+  }
+
+  /// Whoever tries something has agreed to its undoing, as far as the policy goes.
+  [[nodiscard]] Disruption most_to_undo() const {
+    const auto shown = approved_.most_disruption();
+    return options_.confirm_within ? std::max(shown, desired_.policy.disruption) : shown;
   }
 
   /// What was stopped is started again; from here on nothing is undone any more, unless it waits for a word.

@@ -70,6 +70,9 @@ struct RunReport {
 
 [[nodiscard]] std::string_view to_string(RunReport::Result result);
 
+/// "address: why" of all that keeps a plan from being applied.
+[[nodiscard]] std::vector<std::string> blocks_of(const Plan& plan);
+
 /// Rounds of observe, plan, execute, until the plan is empty, blocked, or the limit is met. `approved` is the
 /// plan the user has seen: no later round or phase does more than it shows. Errors: the host is no longer as
 /// in `approved` before the first step (stale), or its records cannot be used.

@@ -22,6 +22,7 @@ class Rollback {
     for (Index i = steps_.size(); i-- > 0;)
       if (is_open(i) && !steps_[i].derived) undo(i);
     make_derived_again();
+    if (!holding_.empty()) owe_again();
     for (const auto& [i, why] : holding_) {
       report_.held.push_back(steps_[i].title);
       report_.errors.push_back(fmt::format("{}: {}", steps_[i].action.address, why));
@@ -93,6 +94,16 @@ class Rollback {
     (void)run_.journal.end(i, StepRecord::State::undone, run_.host.files);
     report_.undone.push_back(steps_[i].title);
     run_.reporter.undone(steps_[i]);
+  }
+
+  /// What was started again was stopped to undo what came before it; where that holds, it is to run all the
+  /// same.
+  void owe_again() {
+    const auto& owed = run_.journal.obligations();
+    for (Index i = 0; i < owed.size(); ++i) {
+      const auto step = std::ranges::find(steps_, owed[i].action, &StepRecord::action);
+      if (step != steps_.end() && step->state == StepRecord::State::undone) run_.journal.owe_again(i);
+    }
   }
 
   /// Of several that make the same thing, the first knows what it was before all of them.

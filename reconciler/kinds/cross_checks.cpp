@@ -53,6 +53,7 @@ class Checks {
       check_keys_of_mode(gpu);
       check_sizes(gpu);
       check_instances(gpu);
+      check_partition(gpu);
       check_uuids(gpu);
       check_selector(gpu);
       declare(gpu);
@@ -148,6 +149,63 @@ class Checks {
       else
         check_instance(vgpus, *instances, vgpus_on[instances]);
     }
+  }
+
+  /// With MIG on, a GPU has no time-sliced vGPUs; and a GPU instance is cut into no more than it has, or is a
+  /// vGPU's. Sources: NVIDIA Virtual GPU Software User Guide, "Valid … Configurations on a Single GPU"; MIG
+  /// User Guide, "Compute Instances".
+  void check_partition(const GpuSpecs& gpu) {
+    if (!gpu.mig || gpu.mig->value.mode != MigSpec::Mode::exact) return;
+    if (gpu.vgpu.vgpus)
+      for (const auto& vgpus : **gpu.vgpu.vgpus) check_made_on_instance(vgpus, gpu);
+    for (const auto& instances : gpu.mig->value.instances)
+      if (instances.compute) check_compute(instances, gpu.mig->mark);
+  }
+
+  void check_made_on_instance(const VgpuSpec::Vgpus& vgpus, const GpuSpecs& gpu) {
+    const auto* type = catalog::find_type(vgpus.type);
+    if (type == nullptr || vgpus.instance) return;  // `instance` is checked on its own
+    if (type->gpu_instance.empty())
+      return report(messages::contradiction, vgpus.name.mark,
+                    fmt::format("{} is time-sliced on the whole GPU, and 'mig' has MIG on", vgpus.type),
+                    "set mig: disabled, or choose a type that is made on an instance, as A100-3-20C",
+                    gpu.mig->mark);
+    const auto free = free_instances(*gpu.mig, type->gpu_instance);
+    const auto each = std::max(catalog::vgpus_per_instance(*type).value_or(vgpus.count), 1U);
+    if (free && (vgpus.count + each - 1) / each > *free)
+      report(messages::contradiction, vgpus.name.mark,
+             fmt::format("{} is made on a {}, and 'compute' cuts those up", vgpus.type, type->gpu_instance),
+             "leave out 'compute': the driver makes what the vGPU needs", gpu.mig->mark);
+  }
+
+  /// How many instances of a profile the entry leaves uncut; nothing: it cuts none up.
+  static std::optional<unsigned> free_instances(const Located<MigSpec>& mig, std::string_view profile) {
+    unsigned free = 0;
+    bool cuts = false;
+    for (const auto& instances : mig->instances) {
+      if (!catalog::same_mig_profile(profile, instances.profile)) continue;
+      const bool is_cut = instances.compute && !instances.compute->empty();
+      cuts |= is_cut;
+      if (!is_cut) free += instances.count;
+    }
+    return cuts ? std::optional(free) : std::nullopt;
+  }
+
+  /// Of "1c.3g.20gb" the instance's part is behind the first point.
+  void check_compute(const MigSpec::GpuInstances& instances, Mark mark) {
+    unsigned used = 0;
+    for (const auto& compute : *instances.compute) used += leading_number(compute.profile) * compute.count;
+    const auto there = leading_number(instances.profile);
+    if (used > there)
+      report(messages::out_of_range, instances.name ? instances.name->mark : mark,
+             fmt::format("the compute instances take {} slices of a {}, which has {}", used,
+                         instances.profile, there),
+             "lower the count, or choose smaller ones");
+  }
+
+  static unsigned leading_number(std::string_view profile) {
+    const auto digits = profile.substr(0, std::min(profile.find_first_not_of("0123456789"), profile.size()));
+    return static_cast<unsigned>(parse_unsigned(digits).value_or(0));
   }
 
   static const MigSpec::GpuInstances* instances_named(const GpuSpecs& gpu, const std::string& name) {

@@ -62,18 +62,20 @@ std::vector<GpuEntry> passed_through(const std::vector<GpuSpecs>& gpus) {
 
 /// A GPU that is passed through whole has no functions of its own on the host.
 FunctionsWish functions_wish(const GpuSpecs& gpu) {
-  FunctionsWish wish{.has_vgpus = gpu.vgpu.vgpus && !gpu.vgpu.vgpus->value.empty()};
+  FunctionsWish wish{.has_vgpus = gpu.vgpu.vgpus && !gpu.vgpu.vgpus->value.empty(),
+                     .has_instances = gpu.mig && !gpu.mig->value.instances.empty()};
   if (gpu.functions)
     wish.enabled = gpu.functions->value.enabled;
   else if (gpu.entry.mode && **gpu.entry.mode == GpuMode::passthrough)
-    wish = {.enabled = false, .has_vgpus = wish.has_vgpus, .implied = true};
+    wish = {
+        .enabled = false, .has_vgpus = wish.has_vgpus, .implied = true, .has_instances = wish.has_instances};
   return wish;
 }
 
 std::vector<ForGpus<FunctionsWish>> function_wishes(const std::vector<GpuSpecs>& gpus) {
   std::vector<ForGpus<FunctionsWish>> wishes;
   for (const auto& gpu : gpus)
-    if (const auto wish = functions_wish(gpu); wish.enabled || wish.has_vgpus)
+    if (const auto wish = functions_wish(gpu); wish.enabled || wish.has_vgpus || wish.has_instances)
       wishes.push_back({gpu.entry, wish});
   return wishes;
 }

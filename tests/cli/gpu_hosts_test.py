@@ -241,6 +241,25 @@ class Renderings(HostTest):
                 self.assertEqual(self.plan(text)["plan_id"], self.plan(text, host=record)["plan_id"])
 
 
+class Trials(HostTest):
+    """What --try promises to undo is undone."""
+
+    GUEST = "vms: [{name: train-01, devices: [{vgpu: left/train/0}], state: running}]\n"
+
+    def test_what_the_policy_does_not_let_undo_is_not_tried(self):
+        before = self.host.read_bytes()
+        done = self.gpuhost("apply", left(1, "stop-units", self.GUEST), "--yes", "--try", "5m", expect=7)
+        self.assertIn("takes more to undo than the policy allows: start VM train-01 (stop-guests)", done.stderr)
+        self.assertEqual(self.host.read_bytes(), before)
+
+    def test_a_guest_that_was_started_is_stopped_again_and_the_service_runs(self):
+        before = self.observed()
+        self.gpuhost("apply", left(1, "stop-guests", self.GUEST), "--yes", "--try", "5m")
+        self.assertNotEqual(self.observed(), before)
+        subprocess.run([GPUHOST, "recover", "--host", self.host], capture_output=True, check=True)
+        self.assertEqual(self.observed(), before)
+
+
 class Guests(HostTest):
     """What `observe --guests` has asked is what planning goes by."""
 

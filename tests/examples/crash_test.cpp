@@ -23,7 +23,7 @@ class Crashing : public ::testing::TestWithParam<Example> {
 /// To the next process all moments between two changes of the host are one, so that this is every call.
 TEST_P(Crashing, BeforeAnyChangeIsRecovered) {
   const auto whole = run_whole(document, before);
-  const auto stopped_at_the_end = stopped_guests(before, whole.end);
+  const auto stopped_at_the_end = stopped(before, whole.end);
   for (std::size_t nth = 1; nth <= whole.changes; nth += sanitizer_share) {
     SCOPED_TRACE(fmt::format("killed before change {} of {}", nth, whole.changes));
     const auto left = killed_before(document, before, nth);
@@ -34,7 +34,7 @@ TEST_P(Crashing, BeforeAnyChangeIsRecovered) {
       EXPECT_THAT(whole.rests, Contains(work_left(document, next)));
     else
       EXPECT_THAT(recovered->rolled.held, Not(IsEmpty()));
-    EXPECT_THAT(stopped_guests(before, next.file()), ::testing::IsSubsetOf(stopped_at_the_end));
+    EXPECT_THAT(stopped(before, next.file()), ::testing::IsSubsetOf(stopped_at_the_end));
     const auto report = apply(document, next);
     EXPECT_TRUE(settled(report)) << ::testing::PrintToString(report.errors);
     if (HasFailure()) return;
@@ -59,6 +59,7 @@ TEST_P(Crashing, WhatIsUndoneIsAsItWas) {
   if (!recovered->complete()) {
     EXPECT_FALSE(exact) << ::testing::PrintToString(recovered->rolled.errors);
     EXPECT_THAT(recovered->rolled.held, Not(IsEmpty()));
+    EXPECT_THAT(stopped(before, next.file()), ::testing::IsSubsetOf(stopped(before, sim.file())));
     return;
   }
   EXPECT_THAT(differences(before, next.file()), IsEmpty());

@@ -95,9 +95,14 @@ inline WholeRun run_whole(const DecodedDocument& document, const HostFile& host)
   return whole;
 }
 
-/// Guests that ran and are off now.
-inline std::set<std::string> stopped_guests(const HostFile& before, const HostFile& now) {
+/// Guests that ran and are off now, and units; the vGPU manager's daemons go with its modules, and are the
+/// driver's.
+inline std::set<std::string> stopped(const HostFile& before, const HostFile& now) {
   std::set<std::string> stopped;
+  for (const auto& [name, unit] : before.units)
+    if (!name.starts_with("nvidia-vgpu") && unit.state.active_state == "active" &&
+        now.units.at(name).state.active_state != "active")
+      stopped.insert(name);
   for (const auto& [uri, connection] : before.domains)
     for (const auto& [name, domain] : connection.domains)
       if (domain.running && !now.domains.at(uri).domains.at(name).running) stopped.insert(name);

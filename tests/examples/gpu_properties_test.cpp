@@ -142,7 +142,7 @@ TEST_P(GpuProperties, KilledAnywhereIsRecoveredAndGoesOn) {
     if (!recovered || recovered->complete()) {
       EXPECT_THAT(whole.rests, Contains(work_left(document, next)));
     }
-    EXPECT_THAT(stopped_guests(before, next.file()), IsSubsetOf(stopped_guests(before, whole.end)));
+    EXPECT_THAT(stopped(before, next.file()), IsSubsetOf(stopped(before, whole.end)));
     const auto report = apply(document, next);
     EXPECT_TRUE(settled(report)) << PrintToString(report.errors);
   });

@@ -75,6 +75,27 @@ TEST(MigOnAHost, LeftOutTheModeStaysAndReleaseTurnsItOff) {
   EXPECT_TRUE(Ownership::load(again.view().files)->empty());
 }
 
+/// As with ECC: of Ampere's GPUs the mode is switched by a reset.
+TEST(MigOnAHost, BehindNvswitchesTheModeIsSwitchedAsTheFabricAllows) {
+  const auto blocks = [](const char* fabric_manager) {
+    auto file = host_named("kvm-a100-pair");
+    file.files["/sys/bus/pci/devices/0000:05:00.0/vendor"] = HostFile::Text{"0x10de\n"};
+    file.files["/sys/bus/pci/devices/0000:05:00.0/class"] = HostFile::Text{"0x068000\n"};
+    file.units["nvidia-fabricmanager.service"].state = {"loaded", fabric_manager, "", "enabled"};
+    const SimHost sim(file);
+    const auto document = document_from(
+        "cut",
+        "apiVersion: gpuhost/v1\nkind: HostState\nmetadata: {name: cut}\npolicy: {disruption: stop-units}\n"
+        "gpus: [{match: {address: \"0000:41:00.0\"}, mode: vgpu, mig: [{profile: 7g.40gb}]}]\n");
+    const auto plan = plan_once(document.desired, sim.view());
+    const auto mode = std::ranges::find_if(
+        plan->steps, [](const PlannedStep& planned) { return planned.step.action.verb == "set_mode"; });
+    return mode == plan->steps.end() ? std::vector<std::string>{"no step"} : mode->step.blocked_by;
+  };
+  EXPECT_THAT(blocks("active"), IsEmpty());
+  EXPECT_THAT(blocks("inactive"), Contains(HasSubstr("nvidia-fabricmanager.service does not run")));
+}
+
 TEST(MigOnAHost, ReleaseLeavesTheModeToInstancesOfOthers) {
   SimHost sim(host_named("kvm-h100-x8"));
   apply(document_from("cut", document_with({"[{profile: 3g.40gb}]"})), sim);

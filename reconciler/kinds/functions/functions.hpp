@@ -19,6 +19,8 @@ struct FunctionsWish {
   std::optional<bool> enabled;  ///< nothing: as the vGPUs need
   bool has_vgpus = false;       ///< the entry lists vGPUs, which a GPU with SR-IOV has on its functions
   bool implied = false;         ///< `enabled` follows from the mode
+  /// The entry lists MIG instances: those that are made under functions go with them.
+  bool has_instances = false;
 };
 
 /// Facts: see gpu_facts::functions_enabled and functions_disabled.

@@ -224,6 +224,7 @@ Proposal Functions::plan_from(const FunctionsState& state, const PlanInput& inpu
   // The kind gpus says why nothing can be told.
   if (!state.running || inventory == nullptr) return proposal;
   std::set<PciAddress> managed;
+  std::set<PciAddress> under_instances;
   bool some_absent = false;
   bool some_unknown = false;
   for (const auto& [entry, wish] : wishes_) {
@@ -231,6 +232,7 @@ Proposal Functions::plan_from(const FunctionsState& state, const PlanInput& inpu
     some_absent = some_absent || !selection.absent.empty();
     some_unknown = some_unknown || !selection.unknown.empty();
     for (const auto& selected : selection.gpus) {
+      if (wish.has_instances) under_instances.insert(selected.gpu->address);
       if (!is_managed(wish, *selected.gpu)) continue;
       managed.insert(selected.gpu->address);
       compare(selected, wish, state, proposal);
@@ -242,6 +244,12 @@ Proposal Functions::plan_from(const FunctionsState& state, const PlanInput& inpu
     if (!address || managed.contains(*address)) continue;
     const auto* gpu = inventory->find(*address);
     if (gpu == nullptr && some_absent) continue;  // the document may name it still
+    if (under_instances.contains(*address)) {
+      proposal.notes.push_back({Note::Severity::info, object,
+                                "the virtual functions stay while the document lists GPU instances, "
+                                "which would be lost with them"});
+      continue;
+    }
     give_back(object, owned, gpu, state, input, proposal);
   }
   return proposal;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +20,8 @@ struct MigLayoutsState {
   std::shared_ptr<const Result<Inventory>> inventory;
   std::shared_ptr<const Result<GpuReports>> reports;  ///< null: there is no GPU to ask of
   std::shared_ptr<const Usage> usage;                 ///< null: as `reports`
+  /// Why a GPU cannot be reset, for its NVSwitches.
+  std::map<PciAddress, std::string> against_reset = {};
 
   [[nodiscard]] Json describe() const;
   /// What the driver tells of the GPU. Absent: it cannot be partitioned. Nothing: the driver does not have

@@ -5,6 +5,7 @@
 
 #include "base/text.hpp"
 #include "catalog/mig.hpp"
+#include "kinds/gpu_fabric.hpp"
 #include "kinds/gpu_facts.hpp"
 #include "kinds/gpu_ownership.hpp"
 #include "kinds/mig/kind.hpp"
@@ -66,6 +67,10 @@ MigLayoutsState MigLayouts::look(const HostView& host) const {
   if (!host.running || !*state.inventory || (**state.inventory).gpus.empty()) return state;
   state.reports = gpu_reports_of(host);
   state.usage = usage_of(host);
+  if (!wishes_.empty())
+    for (const auto& gpu : (**state.inventory).gpus)
+      if (auto why = obstacle_of_fabric(gpu, **state.inventory, host); !why.empty())
+        state.against_reset.emplace(gpu.address, std::move(why));
   return state;
 }
 

@@ -343,6 +343,17 @@ bool is_idle_wish(const MigWish& wish, const Gpu& gpu, const std::optional<Obser
   return !seen || !*seen || !(*seen)->mode.current || !kept;
 }
 
+/// The mode is switched by a reset of the GPU, where the chip does not do without.
+void block_impossible_resets(const MigLayoutsState& state, std::vector<Step>& steps) {
+  for (auto& step : steps) {
+    if (step.action.verb != "set_mode") continue;
+    const auto gpu = PciAddress::parse(step.action.arguments.at("gpu").get<std::string>());
+    const auto why = gpu ? state.against_reset.find(*gpu) : state.against_reset.end();
+    if (why != state.against_reset.end())
+      step.blocked_by.push_back(fmt::format("the mode takes a reset of the GPU, and {}", why->second));
+  }
+}
+
 }  // namespace
 
 Proposal MigLayouts::plan_from(const MigLayoutsState& state, const PlanInput& input) const {
@@ -359,6 +370,7 @@ Proposal MigLayouts::plan_from(const MigLayoutsState& state, const PlanInput& in
   });
   if (!certain) return proposal;
   GiveBack(state, *inventory, input, omitted_, proposal).run(managed);
+  block_impossible_resets(state, proposal.steps);
   return proposal;
 }
 
